@@ -1,0 +1,1 @@
+"""Land events unchanged, once: the `assay` command and everything behind it."""

@@ -1,0 +1,116 @@
+"""Putting batches into bronze so that each is wholly there or not at all.
+
+A batch is several files: its rows, its dead letters, its line in the ledger. They are written into
+a folder of their own, fsynced, and committed by one rename of that folder. Only then are they moved
+to where readers look, the ledger last. Whoever comes next finishes a move that was cut short.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import shutil
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from loaders.contracts import contract_of
+from loaders.durable import durable_file, durable_rename, fsync_folder
+from loaders.home import Home
+
+_STAGING = ".staging"
+_COMMITTED = ".committed"
+_LAST = "landing_ledger"
+
+
+class Batch:
+    """The files of one batch while they are written."""
+
+    def __init__(self, home: Home, batch_id: str, ingested_at: datetime) -> None:
+        self._home = home
+        self.batch_id = batch_id
+        self.ingested_at = ingested_at
+        self._folder = home.bronze / _STAGING / batch_id
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._files = contextlib.ExitStack()
+        self._writers: dict[str, pq.ParquetWriter] = {}
+
+    def append(self, table: str, rows: pa.Table) -> None:
+        """Append rows to the batch's file of a table."""
+        if table not in self._writers:
+            path = self._folder / table / f"ingest_date={self.ingested_at:%Y-%m-%d}"
+            path.mkdir(parents=True, exist_ok=True)
+            file = self._files.enter_context(durable_file(path / f"{self.batch_id}.parquet"))
+            self._writers[table] = self._files.enter_context(
+                pq.ParquetWriter(file, contract_of(table).arrow_schema, compression="zstd")
+            )
+        self._writers[table].write_table(rows)
+
+    def commit(self) -> None:
+        """Make the batch's files durable, then visible, all or none."""
+        self._files.close()
+        for folder in sorted(self._folder.rglob("*"), reverse=True):
+            if folder.is_dir():
+                fsync_folder(folder)
+        fsync_folder(self._folder)
+        committed = self._home.bronze / _COMMITTED / self.batch_id
+        committed.parent.mkdir(parents=True, exist_ok=True)
+        durable_rename(self._folder, committed)
+        _publish(self._home, committed)
+
+    def abandon(self) -> None:
+        """Forget what was written. Nothing of it was ever visible."""
+        with contextlib.suppress(Exception):
+            self._files.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def batch_lock(home: Home, batch_id: str) -> Iterator[None]:
+    """Let one process at a time land a batch. The system frees the lock of one that dies."""
+    folder = home.bronze / _STAGING
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{batch_id}.lock"
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+        path.unlink(missing_ok=True)
+
+
+def is_landed(home: Home, batch_id: str) -> bool:
+    """Whether the ledger has the batch."""
+    return any((home.bronze / _LAST).glob(f"ingest_date=*/{batch_id}.parquet"))
+
+
+def recover(home: Home) -> int:
+    """Finish what others committed but could not move any more. Returns how many batches."""
+    committed = sorted((home.bronze / _COMMITTED).glob("*"))
+    for folder in committed:
+        _publish(home, folder)
+    return len(committed)
+
+
+def write_rows(home: Home, table: str, batch_id: str, rows: list[dict[str, Any]]) -> None:
+    """Write a few rows of one of Assay's own tables as a batch without a ledger line."""
+    schema = contract_of(table).arrow_schema
+    batch = Batch(home, batch_id, rows[0]["ingested_at"])
+    batch.append(table, pa.Table.from_pylist(rows, schema=schema))
+    batch.commit()
+
+
+def _publish(home: Home, committed: Path) -> None:
+    """Move a committed batch to where readers look. Any number of processes may do it at once."""
+    files = sorted(
+        committed.glob("*/*/*.parquet"), key=lambda f: (f.parts[-3] == _LAST, f.as_posix())
+    )
+    for file in files:
+        target = home.bronze / file.relative_to(committed)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):  # another process was faster
+            durable_rename(file, target)
+            fsync_folder(target.parent.parent)
+    shutil.rmtree(committed, ignore_errors=True)

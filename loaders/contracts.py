@@ -1,0 +1,232 @@
+"""Bronze contracts: the one module that reads `models/bronze/*.yml`.
+
+A contract is a dbt source. dbt reads it for lineage, docs and freshness; the loaders read it here
+to know which fields exist, which are required and how private each one is. Deny by default: a key
+or a privacy class that this module does not know is an error, and so is a column without a class.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import yaml
+
+from loaders.errors import AssayError
+
+PROJECT = Path(__file__).resolve().parent.parent
+CONTRACTS = PROJECT / "models" / "bronze"
+
+PRIVACY_CLASSES = (
+    "never",
+    "direct_identifier",
+    "identifier",
+    "quasi_identifier",
+    "sensitive",
+    "safe",
+)
+
+# BigQuery's spelling of a type, and what it is in DuckDB and in Parquet.
+DUCKDB_TYPES = {
+    "string": "varchar",
+    "int64": "bigint",
+    "float64": "double",
+    "bool": "boolean",
+    "timestamp": "timestamptz",
+    "date": "date",
+    "bytes": "blob",
+}
+ARROW_TYPES = {
+    "string": pa.string(),
+    "int64": pa.int64(),
+    "float64": pa.float64(),
+    "bool": pa.bool_(),
+    "timestamp": pa.timestamp("us", tz="UTC"),
+    "date": pa.date32(),
+    "bytes": pa.binary(),
+}
+
+_TABLE_KEYS = {
+    "key",
+    "event_time",
+    "subject",
+    "overflow",
+    "partition_by",
+    "cluster_by",
+    "retention_days",
+    "silver",
+    "duplicates",
+}
+_COLUMN_KEYS = {
+    "required",
+    "vocabulary",
+    "unknown",
+    "accepted",
+    "min",
+    "max",
+    "structured",
+    "aliases",
+    "set_by",
+    "privacy",
+}
+
+
+class ContractError(AssayError):
+    """A contract that cannot be trusted. Names file, table and column."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One field of a bronze table.
+
+    `structured` columns are text that may also be sent as an object or a list, which is then kept
+    as its JSON text. `unknown` is the word a vocabulary column takes for a spelling that the
+    vocabulary does not list; without it such a row is refused. `set_by` is `landing` where the
+    value does not come from the sender.
+    """
+
+    name: str
+    data_type: str
+    description: str
+    privacy: str
+    required: bool = False
+    vocabulary: str | None = None
+    unknown: str | None = None
+    accepted: tuple[str, ...] = ()
+    min: float | None = None
+    max: float | None = None
+    structured: bool = False
+    aliases: tuple[str, ...] = ()
+    set_by: str | None = None
+
+    @property
+    def spellings(self) -> tuple[str, ...]:
+        """Field names that a sender may use: snake_case, camelCase, then the aliases."""
+        camel = re.sub(r"_([a-z0-9])", lambda m: m.group(1).upper(), self.name)
+        return tuple(dict.fromkeys((self.name, camel, *self.aliases)))
+
+    @property
+    def duckdb_type(self) -> str:
+        return DUCKDB_TYPES[self.data_type]
+
+    @property
+    def arrow_field(self) -> pa.Field:
+        return pa.field(self.name, ARROW_TYPES[self.data_type])
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """One bronze table: what may land in it."""
+
+    table: str
+    description: str
+    columns: tuple[Column, ...]
+    key: str
+    event_time: str
+    retention_days: int
+    subject: tuple[str, ...] = ()
+    overflow: str | None = None
+    partition_by: str = "ingest_date"
+    cluster_by: tuple[str, ...] = ()
+    silver: str | None = None
+    duplicates: str | None = None
+
+    @property
+    def sent_columns(self) -> tuple[Column, ...]:
+        """Columns whose value comes from the sender."""
+        return tuple(c for c in self.columns if c.set_by is None and c.privacy != "never")
+
+    @property
+    def arrow_schema(self) -> pa.Schema:
+        return pa.schema([c.arrow_field for c in self.columns if c.privacy != "never"])
+
+    def column(self, name: str) -> Column:
+        return next(c for c in self.columns if c.name == name)
+
+
+@cache
+def load_contracts(folder: Path = CONTRACTS) -> dict[str, Contract]:
+    """Read every contract of the folder, by table name. Raises ContractError."""
+    contracts = [contract for path in sorted(folder.glob("*.yml")) for contract in _read(path)]
+    return {contract.table: contract for contract in contracts}
+
+
+def contract_of(table: str) -> Contract:
+    """The contract of one table, or an error that lists the tables there are."""
+    contracts = load_contracts()
+    if table not in contracts:
+        raise AssayError(f"No bronze table {table}. There are: {', '.join(sorted(contracts))}.")
+    return contracts[table]
+
+
+def _read(path: Path) -> list[Contract]:
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ContractError(f"{path.name}: not valid YAML ({type(error).__name__}).") from None
+    return [
+        _contract(path, table)
+        for source in (document or {}).get("sources", [])
+        for table in source.get("tables", [])
+    ]
+
+
+def _contract(path: Path, table: dict[str, Any]) -> Contract:
+    name = table.get("name", "?")
+    place = f"{path.name}: table {name}"
+    meta = table.get("config", {}).get("meta", {})
+    _refuse_unknown(place, set(meta) - _TABLE_KEYS)
+    for key in ("key", "event_time", "retention_days"):
+        if key not in meta:
+            raise ContractError(f"{place}: meta.{key} is missing. Add it under config.meta.")
+    columns = tuple(_column(place, column) for column in table.get("columns", []))
+    names = {column.name for column in columns}
+    pointed = [meta["key"], meta["event_time"], *meta.get("subject", []), meta.get("overflow")]
+    for column in (c for c in pointed if c is not None):
+        if column not in names:
+            raise ContractError(f"{place}, column {column}: named in meta, but not declared.")
+    return Contract(
+        table=name,
+        description=_described(place, table),
+        columns=columns,
+        **_frozen(meta),
+    )
+
+
+def _column(place: str, column: dict[str, Any]) -> Column:
+    place = f"{place}, column {column.get('name', '?')}"
+    meta = column.get("config", {}).get("meta", {})
+    _refuse_unknown(place, set(meta) - _COLUMN_KEYS)
+    if meta.get("privacy") not in PRIVACY_CLASSES:
+        raise ContractError(
+            f"{place}: needs a privacy class, one of {', '.join(PRIVACY_CLASSES)}. "
+            "Nothing lands without one."
+        )
+    if column.get("data_type") not in DUCKDB_TYPES:
+        raise ContractError(f"{place}: data_type must be one of {', '.join(DUCKDB_TYPES)}.")
+    return Column(
+        name=column["name"],
+        data_type=column["data_type"],
+        description=_described(place, column),
+        **_frozen(meta),
+    )
+
+
+def _frozen(meta: dict[str, Any]) -> dict[str, Any]:
+    return {key: tuple(v) if isinstance(v, list) else v for key, v in meta.items()}
+
+
+def _described(place: str, node: dict[str, Any]) -> str:
+    description = str(node.get("description", "")).strip()
+    if not description:
+        raise ContractError(f"{place}: needs a description.")
+    return description
+
+
+def _refuse_unknown(place: str, keys: set[str]) -> None:
+    if keys:
+        raise ContractError(f"{place}: unknown meta key {', '.join(sorted(keys))}.")

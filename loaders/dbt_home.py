@@ -1,0 +1,33 @@
+"""dbt-duckdb plugin: checks the home and prepares every connection that dbt opens."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import duckdb
+from dbt.adapters.duckdb.plugins import BasePlugin
+from dbt_common.exceptions import DbtRuntimeError
+
+from loaders.errors import AssayError
+from loaders.home import open_home, quote
+
+# Contracts use BigQuery's type names; these two are the ones that DuckDB does not know.
+_ALIASES = {"float64": "double", "bytes": "blob"}
+
+
+class Plugin(BasePlugin):
+    """Named in profiles.yml. A home that cannot be used stops dbt with one line."""
+
+    def initialize(self, plugin_config: dict[str, Any]) -> None:
+        """Refuse a missing home before dbt-duckdb leaves a stray file where one might be."""
+        try:
+            self.home = open_home(plugin_config.get("home"))
+        except AssayError as error:
+            raise DbtRuntimeError(str(error)) from None
+
+    def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
+        """Set UTC, create the type aliases and attach the vault, read-only."""
+        conn.execute("set TimeZone = 'UTC'")
+        for alias, data_type in _ALIASES.items():
+            conn.execute(f"create type if not exists {alias} as {data_type}")
+        conn.execute(f"attach if not exists {quote(str(self.home.vault))} as vault (read_only)")

@@ -1,0 +1,43 @@
+"""Demo events with planted truths, and the answer key that says what must be found in them."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypedDict
+
+from loaders.demo.attempts import write_attempts
+
+ANSWER_KEY = "answer_key.json"
+MIN_EVENTS = 1_000  # fewer could not hold the planted truths
+
+
+class DemoKey(TypedDict):
+    """What was asked for, and per domain what was planted: the content of the answer key."""
+
+    seed: int
+    events: int
+    end: str
+    attempts: dict[str, Any]
+
+
+def write_demo(folder: Path, events: int, seed: int, end: datetime) -> DemoKey:
+    """Write the demo files of every domain and their answer key into `folder`.
+
+    Every event lies before `end`, a UTC midnight. The same arguments give the same bytes.
+    """
+    if events < MIN_EVENTS:
+        raise ValueError(f"Demo data needs at least {MIN_EVENTS:,} events.")
+    if end.tzinfo is None or end != end.astimezone(UTC).replace(
+        hour=0, minute=0, second=0, microsecond=0
+    ):
+        raise ValueError("The end of demo data is a midnight in UTC.")
+    folder.mkdir(parents=True, exist_ok=True)
+    key = DemoKey(
+        seed=seed,
+        events=events,
+        end=end.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        attempts=write_attempts(folder, events, seed, end.astimezone(UTC)),
+    )
+    text = json.dumps(key, indent=2, ensure_ascii=False) + "\n"
+    (folder / ANSWER_KEY).write_text(text, encoding="utf-8", newline="\n")
+    return key

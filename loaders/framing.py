@@ -1,0 +1,186 @@
+"""Cut bytes into records without understanding them.
+
+Framing never fails and never loses a byte: whatever is between two boundaries is a record, and
+what it means is for validation to say. The boundaries are found with numpy over whole blocks, so
+no record costs a step of Python.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+BLOCK_BYTES = 16 << 20
+
+_NEWLINE, _RETURN, _QUOTE, _BACKSLASH, _COMMA = b'\n\r"\\,'
+
+
+class Readable(Protocol):
+    """What framing needs of a stream."""
+
+    def read(self, size: int = -1, /) -> bytes: ...
+
+
+Positions = npt.NDArray[np.int64]
+Bytes = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """Records of one block: `data[starts[i]:ends[i]]` began on line `lines[i]` of the file."""
+
+    data: bytes
+    starts: Positions
+    ends: Positions
+    lines: Positions
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def raw(self, index: int) -> bytes:
+        """The bytes of one record, without what separates it from the next."""
+        return self.data[self.starts[index] : self.ends[index]]
+
+    def texts(self) -> pa.LargeStringArray:
+        """The records as text, null where they are not UTF-8."""
+        offsets = np.concatenate(([0], np.cumsum(self.ends - self.starts))).astype(np.int64)
+        buffers = [None, pa.py_buffer(offsets), pa.py_buffer(self.joined())]
+        array = pa.Array.from_buffers(pa.large_string(), len(self), buffers)
+        try:
+            array.validate(full=True)
+        except pa.ArrowInvalid:
+            return pa.array(
+                [_decoded(self.raw(i)) for i in range(len(self))], type=pa.large_string()
+            )
+        return array
+
+    def joined(self) -> bytes:
+        """The records one after the other."""
+        if np.array_equal(self.starts[1:], self.ends[:-1]):
+            return self.data[self.starts[0] : self.ends[-1]]
+        return b"".join(self.raw(i) for i in range(len(self)))
+
+    def where(self, keep: npt.NDArray[np.bool_]) -> Frames:
+        """The records for which `keep` is true."""
+        return Frames(self.data, self.starts[keep], self.ends[keep], self.lines[keep])
+
+
+def lines(stream: Readable) -> Iterator[Frames]:
+    """One record per line; blank lines are none."""
+    return _framed(stream, lambda block: np.flatnonzero(block == _NEWLINE))
+
+
+def csv_records(stream: Readable) -> Iterator[Frames]:
+    """One record per line, where a line break inside double quotes does not end it (RFC 4180)."""
+
+    def boundaries(block: Bytes) -> Positions:
+        return outside_quotes(block, np.flatnonzero(block == _NEWLINE))
+
+    return _framed(stream, boundaries)
+
+
+def array_elements(stream: Readable) -> Iterator[Frames]:
+    """One record per element of a JSON array; `lines` counts elements, not lines."""
+    carry, element, opened = b"", 1, False
+    while True:
+        chunk = stream.read(BLOCK_BYTES)
+        data = carry + chunk
+        if not opened:
+            opened, data = True, data[data.find(b"[") + 1 :]
+        ends, closed = _element_ends(np.frombuffer(data, np.uint8))
+        if closed is not None:
+            ends = np.append(ends, closed)
+        elif not chunk:
+            ends = np.append(ends, len(data))
+        starts = np.concatenate(([0], ends[:-1] + 1)).astype(np.int64)
+        if len(ends):
+            numbers = element + np.arange(len(ends), dtype=np.int64)
+            yield _without_blanks(Frames(data, starts, ends, numbers))
+            element += len(ends)
+            carry = data[ends[-1] + 1 :]
+        else:
+            carry = data
+        if closed is not None:
+            rest = (carry + stream.read()).strip()
+            if rest:
+                yield Frames(rest, *_whole(rest), np.array([element]))
+            return
+        if not chunk:
+            return
+
+
+def outside_quotes(block: Bytes, positions: Positions) -> Positions:
+    """Those of the positions that have an even number of double quotes before them."""
+    quotes = np.flatnonzero(block == _QUOTE)
+    return positions[np.searchsorted(quotes, positions) & 1 == 0]
+
+
+def _framed(stream: Readable, boundaries: Callable[[Bytes], Positions]) -> Iterator[Frames]:
+    carry, line = b"", 1
+    while True:
+        chunk = stream.read(BLOCK_BYTES)
+        data = carry + chunk
+        block = np.frombuffer(data, np.uint8)
+        breaks = boundaries(block)
+        if not chunk and len(data) and (not len(breaks) or breaks[-1] != len(data) - 1):
+            breaks = np.append(breaks, len(data) - 1)
+        if len(breaks):
+            ends = breaks + 1
+            starts = np.concatenate(([0], ends[:-1])).astype(np.int64)
+            newlines = np.flatnonzero(block == _NEWLINE)
+            lines_before = np.searchsorted(newlines, starts)
+            yield _without_blanks(Frames(data, starts, ends, line + lines_before))
+            line += int(np.searchsorted(newlines, ends[-1]))
+            carry = data[ends[-1] :]
+        else:
+            carry = data
+        if not chunk:
+            return
+
+
+def _without_blanks(frames: Frames) -> Frames:
+    """Drop records of white space only. Short ones are the only ones that need a look."""
+    short = np.flatnonzero(frames.ends - frames.starts <= 2)
+    blank = [i for i in short if not frames.raw(int(i)).strip()]
+    if not blank:
+        return frames
+    keep = np.ones(len(frames), dtype=np.bool_)
+    keep[blank] = False
+    return frames.where(keep)
+
+
+def _element_ends(block: Bytes) -> tuple[Positions, int | None]:
+    """Positions of the commas between elements, and of the bracket that closes the array."""
+    where = np.arange(len(block), dtype=np.int64)
+    quotes = block == _QUOTE
+    escapes = block == _BACKSLASH
+    if escapes.any():
+        # A quote is escaped when the run of backslashes before it has an odd length.
+        last_other = np.maximum.accumulate(np.where(escapes, -1, where))
+        run = np.concatenate(([0], (where - last_other)[:-1]))
+        quotes &= run & 1 == 0
+    outside = (np.cumsum(quotes, dtype=np.int64) & 1 == 0) & ~quotes
+    opens = outside & ((block == ord("{")) | (block == ord("[")))
+    closes = outside & ((block == ord("}")) | (block == ord("]")))
+    depth = np.cumsum(opens.astype(np.int64) - closes.astype(np.int64))
+    ended = np.flatnonzero(depth < 0)
+    commas = np.flatnonzero(outside & (block == _COMMA) & (depth == 0))
+    if len(ended):
+        return commas[commas < ended[0]], int(ended[0])
+    return commas, None
+
+
+def _whole(data: bytes) -> tuple[Positions, Positions]:
+    return np.array([0]), np.array([len(data)])
+
+
+def _decoded(raw: bytes) -> str | None:
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return None

@@ -1,0 +1,238 @@
+"""Land a file: accepted rows in bronze, refused ones in the dead letters, the sum in the ledger."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from loaders import bronze
+from loaders.contracts import PROJECT, Contract, contract_of
+from loaders.home import Home, connect
+from loaders.mapping import Mapping, load_mapping
+from loaders.records import Documents, read_documents
+from loaders.validation import build_validation
+
+PIPELINE_VERSION = version("assay-lakehouse")
+_CHUNK_ROWS = 4096
+VOCABULARY = PROJECT / "seeds" / "vocabulary.csv"
+
+# Refusals whose bytes must not be kept: they hold what may never land.
+_NEVER_KEPT = {"pii_forbidden"}
+
+
+@dataclass(slots=True)
+class LandingResult:
+    """What became of one file."""
+
+    table: str
+    file: str
+    batch_id: str
+    already_landed: bool = False
+    received: int = 0
+    accepted: int = 0
+    rejected: int = 0
+    duplicates: int = 0
+    codes: Counter[str] = field(default_factory=Counter)
+    sequences: dict[str, list[int]] = field(default_factory=dict)  # producer -> first, last
+
+    def note_sequences(self, rows: pa.Table) -> None:
+        """Widen the span of sequence numbers seen of each producer."""
+        spans = rows.select(["producer", "sequence"]).drop_null().group_by("producer")
+        for span in spans.aggregate([("sequence", "min"), ("sequence", "max")]).to_pylist():
+            first, last = span["sequence_min"], span["sequence_max"]
+            known = self.sequences.get(span["producer"], [first, last])
+            self.sequences[span["producer"]] = [min(known[0], first), max(known[1], last)]
+
+
+def land_file(
+    home: Home,
+    table: str,
+    path: Path,
+    mapping_file: Path | None = None,
+    source_system: str = "file",
+    name: str | None = None,
+    on_bytes: Callable[[int], None] = lambda _: None,
+) -> LandingResult:
+    """Land one file as one batch. The same file and mapping land once, however often they come.
+
+    `name` is what the ledger calls the file. Raises AssayError where the file as a whole cannot be
+    read; nothing of it has landed then.
+    """
+    bronze.recover(home)
+    contract = contract_of(table)
+    mapping = load_mapping(mapping_file, contract)
+    checksum = _checksum(path)
+    batch_id = hashlib.sha256(f"{table}\n{mapping.digest}\n{checksum}".encode()).hexdigest()[:32]
+    result = LandingResult(table, name or path.name, batch_id)
+    with bronze.batch_lock(home, batch_id):
+        if bronze.is_landed(home, batch_id):
+            result.already_landed = True
+            return result
+        started_at = datetime.now(UTC)
+        batch = bronze.Batch(home, batch_id, started_at)
+        try:
+            _Lander(contract, mapping, batch, result, source_system).land(path, on_bytes)
+            batch.append(
+                "landing_ledger",
+                _ledger_line(result, checksum, path.stat().st_size, started_at, source_system),
+            )
+            batch.commit()
+        except BaseException:
+            batch.abandon()
+            raise
+    return result
+
+
+class _Lander:
+    """Validates the blocks of one file and hands them to its batch."""
+
+    def __init__(
+        self,
+        contract: Contract,
+        mapping: Mapping,
+        batch: bronze.Batch,
+        result: LandingResult,
+        source_system: str,
+    ) -> None:
+        self._contract, self._batch, self._result = contract, batch, result
+        self._source_system = source_system
+        self._validation = build_validation(contract, mapping, read_vocabulary())
+        self._connection = connect()
+        # How often each equal record of the file was seen: what derived keys are told apart by.
+        self._connection.execute(
+            "create temp table seen (fingerprint varchar primary key, ordinal bigint)"
+        )
+
+    def land(self, path: Path, on_bytes: Callable[[int], None]) -> None:
+        # Parquet is encoded in a thread of its own while DuckDB reads the next block.
+        written: Future[None] | None = None
+        with ThreadPoolExecutor(1) as writer, self._connection:
+            for documents in read_documents(path, on_bytes):
+                rows = self._typed(documents)
+                if written is not None:
+                    written.result()
+                written = writer.submit(self._write, rows, documents)
+            if written is not None:
+                written.result()
+
+    def _typed(self, documents: Documents) -> pa.Table:
+        connection = self._connection
+        # Small chunks, so that every core has some.
+        chunks = documents.table.to_batches(max_chunksize=_CHUNK_ROWS)
+        connection.register("block", pa.Table.from_batches(chunks))
+        rows = connection.sql(self._validation.rows).to_arrow_table()
+        connection.unregister("block")
+        if self._validation.derives_key:
+            connection.register("derived", rows)
+            connection.execute(
+                "insert into seen select fingerprint, count(*) from derived group by fingerprint "
+                "on conflict do update set ordinal = ordinal + excluded.ordinal"
+            )
+            connection.unregister("derived")
+        return rows
+
+    def _write(self, rows: pa.Table, documents: Documents) -> None:
+        is_accepted = pc.is_null(rows["refusal"])
+        accepted, refused = rows.filter(is_accepted), rows.filter(pc.invert(is_accepted))
+        self._result.received += rows.num_rows
+        self._result.accepted += accepted.num_rows
+        self._result.rejected += refused.num_rows
+        if accepted.num_rows:
+            self._result.note_sequences(accepted)
+            self._batch.append(self._contract.table, self._enveloped(accepted))
+        if refused.num_rows:
+            self._batch.append("dead_letters", self._dead_letters(refused, documents))
+
+    def _enveloped(self, rows: pa.Table) -> pa.Table:
+        constants = {
+            "ingested_at": self._batch.ingested_at,
+            "batch_id": self._batch.batch_id,
+            "source_system": self._source_system,
+            "pipeline_version": PIPELINE_VERSION,
+        }
+        schema = self._contract.arrow_schema
+        columns = [
+            pa.repeat(pa.scalar(constants[f.name], f.type), rows.num_rows)
+            if f.name in constants
+            else rows[f.name].cast(f.type)
+            for f in schema
+        ]
+        return pa.Table.from_arrays(columns, schema=schema)
+
+    def _dead_letters(self, refused: pa.Table, documents: Documents) -> pa.Table:
+        index_of = {line: i for i, line in enumerate(documents.table["line_number"].to_pylist())}
+        letters = []
+        for row in refused.select(["line_number", "part", "refusal", "event_key"]).to_pylist():
+            code, _, pointer = row["refusal"].partition(" ")
+            self._result.codes[code] += 1
+            identity = f"{self._batch.batch_id}:{row['line_number']}:{row['part']}"
+            keep = code not in _NEVER_KEPT
+            letters.append(
+                {
+                    "dead_letter_id": hashlib.sha256(identity.encode()).hexdigest()[:32],
+                    "code": code,
+                    "table_name": self._contract.table,
+                    "batch_id": self._batch.batch_id,
+                    "line_number": row["line_number"],
+                    "received_at": self._batch.ingested_at,
+                    "pointer": pointer or None,
+                    "event_id": row["event_key"],
+                    "raw": documents.raw(index_of[row["line_number"]]) if keep else None,
+                    "attempts": 1,
+                    "resolution": None,
+                    "ingested_at": self._batch.ingested_at,
+                    "source_system": self._source_system,
+                    "pipeline_version": PIPELINE_VERSION,
+                }
+            )
+        return pa.Table.from_pylist(letters, schema=contract_of("dead_letters").arrow_schema)
+
+
+@cache
+def read_vocabulary() -> dict[str, dict[str, str]]:
+    """The vocabulary seed as {vocabulary: {spelling: value}}."""
+    words: dict[str, dict[str, str]] = {}
+    with VOCABULARY.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            words.setdefault(row["vocabulary"], {})[row["spelling"]] = row["value"]
+    return words
+
+
+def _checksum(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _ledger_line(
+    result: LandingResult, checksum: str, size: int, started_at: datetime, source_system: str
+) -> pa.Table:
+    line = {
+        "batch_id": result.batch_id,
+        "table_name": result.table,
+        "received": result.received,
+        "accepted": result.accepted,
+        "rejected": result.rejected,
+        "duplicates": result.duplicates,
+        "bytes": size,
+        "checksum": checksum,
+        "started_at": started_at,
+        "finished_at": datetime.now(UTC),
+        "source_file": result.file,
+        "sequences": json.dumps(result.sequences) if result.sequences else None,
+        "ingested_at": started_at,
+        "source_system": source_system,
+        "pipeline_version": PIPELINE_VERSION,
+    }
+    return pa.Table.from_pylist([line], schema=contract_of("landing_ledger").arrow_schema)

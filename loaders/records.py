@@ -1,0 +1,224 @@
+"""Files of any accepted format as blocks of JSON documents.
+
+JSON lines, JSON arrays, CSV and Parquet, plain or compressed with gzip or zstd: the format is read
+from the first bytes, not from the name. Whatever it is, what comes out is one JSON document per
+record, so that one validation serves them all.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+
+from loaders import framing
+from loaders.errors import AssayError
+from loaders.framing import Frames
+
+_PARQUET_ROWS = 50_000
+_CODECS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
+
+
+@dataclass(frozen=True, slots=True)
+class Documents:
+    """Records of one block.
+
+    `table` has `line_number` int64 and `doc` large_string: the record as JSON text, null where it
+    cannot be one. `raw(i)` gives the bytes of record i as they came.
+    """
+
+    table: pa.Table
+    raw: Callable[[int], bytes]
+
+
+def read_documents(path: Path, on_bytes: Callable[[int], None]) -> Iterator[Documents]:
+    """Yield the records of a file, block by block. `on_bytes` hears how far reading has come."""
+    with path.open("rb") as file:
+        head = file.read(4)
+    if head == b"PAR1":
+        yield from _parquet(path, on_bytes)
+        return
+    with path.open("rb") as file:
+        plain = _Counted(file, on_bytes)
+        codec = next((c for magic, c in _CODECS.items() if head.startswith(magic)), None)
+        stream: Any = pa.CompressedInputStream(pa.PythonFile(plain, mode="r"), codec) if codec else plain
+        reader = _Peekable(stream, path.name)
+        first = reader.peek().lstrip()[:1]
+        if first == b"[":
+            blocks = framing.array_elements(reader)
+        elif first in (b"{", b""):
+            blocks = framing.lines(reader)
+        else:
+            yield from _csv(framing.csv_records(reader), path.name)
+            return
+        for frames in blocks:
+            if len(frames):
+                yield _documents(frames, frames.texts())
+
+
+def _documents(frames: Frames, docs: pa.Array) -> Documents:
+    table = pa.table({"line_number": pa.array(frames.lines), "doc": docs})
+
+    def raw(index: int) -> bytes:
+        return frames.raw(index).rstrip(b"\r\n")
+
+    return Documents(table, raw)
+
+
+def _csv(blocks: Iterator[Frames], name: str) -> Iterator[Documents]:
+    header: list[str] | None = None
+    delimiter = ","
+    for block in blocks:
+        frames = block
+        if header is None and len(frames):
+            header, delimiter = _header(frames.raw(0), name)
+            frames = frames.where(np.arange(len(frames)) > 0)
+        if header is None or not len(frames):
+            continue
+        whole = _separators(frames, delimiter) == len(header) - 1
+        docs = np.full(len(frames), None, dtype=object)
+        good = frames.where(whole)
+        parsed = _csv_json(good, header, delimiter)
+        if parsed is None:
+            # One record of the block cannot be read as CSV: find it, one by one.
+            one_by_one = [
+                _csv_json(frames.where(np.arange(len(frames)) == i), header, delimiter)
+                for i in np.flatnonzero(whole)
+            ]
+            docs[whole] = [None if one is None else one[0].as_py() for one in one_by_one]
+            array = pa.array(docs.tolist(), type=pa.large_string())
+        elif whole.all():
+            array = parsed
+        else:
+            docs[whole] = parsed.to_pylist()
+            array = pa.array(docs.tolist(), type=pa.large_string())
+        yield _documents(frames, array)
+
+
+def _header(raw: bytes, name: str) -> tuple[list[str], str]:
+    try:
+        line = raw.decode("utf-8-sig").rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise AssayError(
+            f"{name}: neither JSON, Parquet nor UTF-8 CSV. Convert it first."
+        ) from None
+    delimiter = max(",;\t|", key=line.count)
+    header = [field.strip() for field in next(csv.reader([line], delimiter=delimiter))]
+    if len(set(header)) != len(header) or not all(header):
+        raise AssayError(f"{name}: the header names a column twice or not at all. Mend the header.")
+    return header, delimiter
+
+
+def _separators(frames: Frames, delimiter: str) -> framing.Positions:
+    """How many delimiters outside of quotes each record has."""
+    block = np.frombuffer(frames.data, np.uint8)
+    found = framing.outside_quotes(block, np.flatnonzero(block == ord(delimiter)))
+    return np.searchsorted(found, frames.ends) - np.searchsorted(found, frames.starts)
+
+
+def _csv_json(frames: Frames, header: list[str], delimiter: str) -> pa.Array | None:
+    """The records as JSON objects, or None if they are not one CSV row each."""
+    if not len(frames):
+        return pa.array([], type=pa.large_string())
+    text = frames.joined()
+    try:
+        rows = pa_csv.read_csv(
+            pa.BufferReader(text),
+            pa_csv.ReadOptions(column_names=header, use_threads=False, block_size=len(text) + 1),
+            pa_csv.ParseOptions(
+                delimiter=delimiter, newlines_in_values=True, ignore_empty_lines=False
+            ),
+            pa_csv.ConvertOptions(
+                column_types=dict.fromkeys(header, pa.string()),
+                strings_can_be_null=True,
+                null_values=[""],
+            ),
+        )
+    except pa.ArrowInvalid:
+        return None
+    return _json_objects(rows) if rows.num_rows == len(frames) else None
+
+
+def _parquet(path: Path, on_bytes: Callable[[int], None]) -> Iterator[Documents]:
+    try:
+        file = pq.ParquetFile(path)
+        batches = file.iter_batches(batch_size=_PARQUET_ROWS)
+        size, total, first = path.stat().st_size, max(file.metadata.num_rows, 1), 1
+        for batch in batches:
+            docs = _json_objects(pa.Table.from_batches([batch]))
+            numbers = np.arange(first, first + batch.num_rows)
+            first += batch.num_rows
+            on_bytes(size * batch.num_rows // total)
+            yield Documents(
+                pa.table({"line_number": pa.array(numbers), "doc": docs}), _raw_json(docs)
+            )
+    except pa.ArrowException as error:
+        raise AssayError(
+            f"{path.name}: not a whole Parquet file ({type(error).__name__})."
+        ) from None
+
+
+def _raw_json(docs: pa.Array) -> Callable[[int], bytes]:
+    return lambda index: str(docs[index].as_py()).encode()
+
+
+def _json_objects(rows: pa.Table) -> pa.Array:
+    """Each row as one JSON object, all columns in order."""
+    with duckdb.connect() as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        connection.register("source_rows", rows)
+        result = connection.sql(
+            "select cast(to_json(source_rows) as varchar) as doc from source_rows"
+        )
+        docs = result.to_arrow_table().column("doc").combine_chunks()
+    return docs.cast(pa.large_string())
+
+
+class _Counted:
+    """A binary file that tells how much of it was read."""
+
+    def __init__(self, file: BinaryIO, on_bytes: Callable[[int], None]) -> None:
+        self._file, self._on_bytes, self.closed = file, on_bytes, False
+
+    def close(self) -> None:
+        self.closed = True
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._file.read(size)
+        self._on_bytes(len(data))
+        return data
+
+
+class _Peekable:
+    """A stream whose beginning can be looked at before it is read."""
+
+    def __init__(self, stream: Any, name: str) -> None:
+        self._stream, self._name, self._head = stream, name, b""
+
+    def peek(self) -> bytes:
+        self._head = self._head or self._read(4096)
+        return self._head
+
+    def read(self, size: int = -1) -> bytes:
+        head, self._head = self._head, b""
+        return head + self._read(size)
+
+    def _read(self, size: int) -> bytes:
+        try:
+            return bytes(self._stream.read(size if size >= 0 else None))
+        except OSError as error:
+            raise AssayError(
+                f"{self._name}: cannot be unpacked to its end ({type(error).__name__}). "
+                "Fetch the file again; nothing of it was landed."
+            ) from None

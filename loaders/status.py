@@ -1,0 +1,111 @@
+"""What a person wants to know first: does it run, how old is what readers see, what needs care."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import duckdb
+
+from loaders import vault
+from loaders.books import read_books
+from loaders.errors import AssayError
+from loaders.home import Home, bronze_reader
+from loaders.publish import current_release, open_warehouse
+
+
+def read_status(home: Home) -> dict[str, Any]:
+    """Facts of a home. `attention` lists, in words, what a person should look at."""
+    attention: list[str] = []
+    try:
+        live = [key for key in vault.keys(home.vault) if key.retired_at is None]
+        key = f"version {live[0].version}" if live else None
+        if len(live) != 1:
+            attention.append(
+                f"The vault has {len(live)} live keys, not one. Run: assay vault status"
+            )
+    except AssayError as error:
+        key = None
+        attention.append(str(error))
+    batches, note = read_books(home)
+    attention += [
+        f"Batch {b.batch_id}: {b.problem}. Run: assay ledger" for b in batches if b.problem
+    ]
+    attention += [note] if note else []
+    unread = sum(1 for b in batches if b.accepted and b.silver is None)
+    if unread:
+        attention.append(f"{unread} batches are not built yet. Run: assay refresh")
+    build = _last_build(home)
+    if build and not build["is_green"]:
+        attention.append(
+            f"{build['failed_nodes']} nodes of the last build failed. See logs/dbt.log"
+        )
+    release = current_release(home)
+    age = None
+    if release:
+        age = round(
+            (datetime.now(UTC) - datetime.fromisoformat(release.published_at)).total_seconds()
+        )
+        if build and build["build_id"] != release.build_id:
+            attention.append("The last build is not published. Run: assay publish")
+    else:
+        attention.append("Nothing is published yet. Run: assay refresh")
+    waiting = sum(b.dead_letters for b in batches)
+    if waiting:
+        attention.append(f"{waiting} records wait in the dead letters: {_codes(home)}")
+    return {
+        "home": str(home.path),
+        "residency": home.residency,
+        "key": key,
+        "batches": len(batches),
+        "last_batch": batches[-1].batch_id if batches else None,
+        "last_build": build,
+        "release_id": release.release_id if release else None,
+        "published_age_seconds": age,
+        "attention": attention,
+    }
+
+
+def lines(facts: dict[str, Any]) -> list[str]:
+    """The facts as a person reads them."""
+    build = facts["last_build"]
+    built = (
+        "none"
+        if not build
+        else f"{build['started_at']:%Y-%m-%d %H:%M} UTC, "
+        + ("green" if build["is_green"] else f"{build['failed_nodes']} nodes failed")
+    )
+    age = facts["published_age_seconds"]
+    return [
+        f"home        {facts['home']} ({facts['residency']})",
+        f"key         {facts['key'] or 'none'}",
+        f"batches     {facts['batches']}, last {facts['last_batch'] or 'none'}",
+        f"last build  {built}",
+        f"published   {facts['release_id'] or 'nothing'}"
+        + (f", {age} s ago" if age is not None else ""),
+        *(f"attention   {what}" for what in facts["attention"]),
+    ]
+
+
+def _last_build(home: Home) -> dict[str, Any] | None:
+    try:
+        with open_warehouse(home) as warehouse:
+            row = warehouse.execute(
+                "select build_id, started_at, is_green, failed_nodes from last_build"
+            ).fetchone()
+    except (AssayError, duckdb.CatalogException):
+        return None
+    return (
+        dict(zip(("build_id", "started_at", "is_green", "failed_nodes"), row, strict=True))
+        if row
+        else None
+    )
+
+
+def _codes(home: Home) -> str:
+    rows = (
+        bronze_reader(home)
+        .execute("select code, count(*) from bronze.dead_letters group by code order by 2 desc, 1")
+        .fetchall()
+    )
+    return ", ".join(f"{code} {count}" for code, count in rows)
