@@ -1,0 +1,65 @@
+{#-
+    How models that keep whole days follow the layer below: a pre-hook forgets the days that are out
+    of date, in the transaction of the model, and the model computes the days it does not have
+    (`is_missing_day`). A run that dies in between leaves days missing, and the next one makes them.
+-#}
+
+{#-
+    For a published fact: forget the days whose rows, counted by batch, are not those of its source.
+    Rows that moved to another batch (a late batch held the earlier copy) are found as well.
+-#}
+{%- macro forget_relabelled_days(source, source_day, day) -%}
+    {%- if is_incremental() %}
+    delete from {{ this }}
+    where {{ day }} in (
+        select coalesce(now_there.period_day, labelled.period_day)
+        from (
+            select {{ source_day }} as period_day, batch_id, count(*) as row_total
+            from {{ source }}
+            group by period_day, batch_id
+        ) as now_there
+        full outer join (
+            select {{ day }} as period_day, batch_id, count(*) as row_total
+            from {{ this }}
+            group by period_day, batch_id
+        ) as labelled
+            on
+                now_there.period_day = labelled.period_day
+                and now_there.batch_id = labelled.batch_id
+        where coalesce(now_there.row_total, 0) != coalesce(labelled.row_total, 0)
+    )
+    {%- endif -%}
+{%- endmacro -%}
+
+{#-
+    For a mart: forget the days that its fact has labelled anew. `updated_at` of a mart's row is the
+    time at which the fact labelled its day.
+-#}
+{%- macro forget_stale_days(fact, fact_day, day) -%}
+    {%- if is_incremental() %}
+    delete from {{ this }}
+    where {{ day }} in (
+        select built.period_day
+        from (
+            select {{ day }} as period_day, max(updated_at) as updated_at
+            from {{ this }}
+            group by period_day
+        ) as built
+        left join (
+            select {{ fact_day }} as period_day, max(labelled_at) as labelled_at
+            from {{ fact }}
+            group by period_day
+        ) as labelled on built.period_day = labelled.period_day
+        where labelled.labelled_at is null or labelled.labelled_at != built.updated_at
+    )
+    {%- endif -%}
+{%- endmacro -%}
+
+{#- Condition on the layer below: the day is not in this model. -#}
+{%- macro is_missing_day(source_day, day) -%}
+    {%- if is_incremental() -%}
+    {{ source_day }} not in (select {{ day }} from {{ this }})
+    {%- else -%}
+    true
+    {%- endif -%}
+{%- endmacro -%}

@@ -1,0 +1,15 @@
+{#-
+    A sender's own error code, where it is one: a short word. What holds a long number or reads
+    like a sentence may name a person, and says nothing (also not the generic words for "failed").
+-#}
+{%- macro well_formed_code(expression) -%}
+    case
+        when
+            {{ regexp_like(expression, '^[a-z][a-z0-9_]{1,47}$') }}
+            and not {{ regexp_like(expression, '[0-9]{4}') }}
+            and {{ expression }} not in (
+                select alias from {{ ref('error_code_aliases') }} where code = 'unclassified'
+            )
+            then {{ expression }}
+    end
+{%- endmacro -%}

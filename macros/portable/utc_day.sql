@@ -1,0 +1,16 @@
+{#- UTC day of a silver timestamp. -#}
+{%- macro utc_day(expression) -%}
+    {{ return(adapter.dispatch('utc_day', 'assay')(expression)) }}
+{%- endmacro -%}
+
+{%- macro default__utc_day(expression) -%}
+    {{ exceptions.raise_compiler_error('utc_day: no implementation for ' ~ target.type) }}
+{%- endmacro -%}
+
+{%- macro duckdb__utc_day(expression) -%}
+    cast({{ expression }} as date)
+{%- endmacro -%}
+
+{%- macro bigquery__utc_day(expression) -%}
+    date({{ expression }}, 'UTC')
+{%- endmacro -%}

@@ -1,0 +1,77 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    pre_hook="{{ forget_stale_days(ref('int_access__published_attempts'), 'attempted_on', 'period_start') }}"
+) }}
+
+{%- set keys = ['period_start', 'domain', 'action', 'status', 'error_code', 'country'] %}
+
+with
+
+attempts as (
+
+    select
+        attempted_on as period_start,
+        domain,
+        action,
+        status,
+        error_code,
+        country,
+        is_safe_cell,
+        subject_key,
+        duration_ns,
+        labelled_at
+    from {{ ref('int_access__published_attempts') }}
+    where
+        is_published
+        and {{ is_missing_day('attempted_on', 'period_start') }}
+
+),
+
+{{ response_time_cells('attempts', keys) }}
+
+rated as (
+
+    select
+        period_start,
+        domain,
+        action,
+        status,
+        error_code,
+        country,
+        attempts,
+        case when status = 'error' then attempts else 0 end as errors,
+        subjects,
+        {{ whole_ms('p50') }} as p50_ms,
+        {{ whole_ms('p95') }} as p95_ms,
+        {{ whole_ms('p99') }} as p99_ms,
+        sum(case when status != 'test' then attempts end) over (
+            partition by period_start, domain, action
+        ) as attempts_of_action,
+        updated_at
+    from cells
+
+),
+
+days as (
+
+    select
+        period_start,
+        domain,
+        action,
+        status,
+        error_code,
+        country,
+        attempts,
+        errors,
+        {{ ratio('errors', 'attempts_of_action') }} as error_rate,
+        subjects,
+        p50_ms,
+        p95_ms,
+        p99_ms,
+        updated_at
+    from rated
+
+)
+
+select * from days

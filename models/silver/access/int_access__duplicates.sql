@@ -1,0 +1,30 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='delete+insert',
+    unique_key=['table_name', 'event_id']
+) }}
+
+with
+
+attempt_arrivals as (
+
+    select * from {{ ref('int_access__attempt_arrivals') }}
+
+),
+
+duplicates as (
+
+    select
+        'attempts' as table_name,
+        event_id,
+        batch_id,
+        line_number,
+        ingested_at,
+        payload_key,
+        verdict as code
+    from attempt_arrivals
+    where verdict != 'kept'
+
+)
+
+select * from duplicates

@@ -1,0 +1,164 @@
+{{ config(materialized='table') }}
+
+{%- set code_paths = [
+    '$.errors[0].extensions.code', '$.error.code', '$.extensions.code', '$.error_code',
+    '$.errorCode', '$.errors[0].code', '$.code',
+] -%}
+{%- set message_paths = [
+    '$.errors[0].message', '$.error.message', '$.message', '$.error_description', '$.detail',
+    '$.error',
+] -%}
+{%- set field_paths = [
+    '$.errors[0].extensions.field', '$.errors[0].field', '$.error.field', '$.field',
+] -%}
+{%- set http_paths = [
+    '$.errors[0].extensions.http.status', '$.status_code', '$.statusCode', '$.http_status',
+    '$.status', '$.code',
+] -%}
+{%- set paths = code_paths + message_paths + field_paths + http_paths %}
+
+with
+
+arrivals as (
+
+    select * from {{ ref('int_access__attempt_arrivals') }}
+    where verdict = 'kept' and is_new
+
+),
+
+attempts as (
+
+    select * from {{ source('bronze', 'attempts') }}
+    where status != 'success'
+
+),
+
+error_codes as (
+
+    select * from {{ ref('error_codes') }}
+    where stage = 'reply'
+
+),
+
+error_code_aliases as (
+
+    select * from {{ ref('error_code_aliases') }}
+    where code != 'unclassified'
+
+),
+
+error_texts as (
+
+    select * from {{ ref('error_texts') }}
+
+),
+
+form_fields as (
+
+    select * from {{ ref('form_fields') }}
+
+),
+
+replies as (
+
+    select
+        attempts.event_id,
+        attempts.batch_id,
+        attempts.line_number,
+        attempts.status,
+        attempts.error_code as sent_code,
+        attempts.resp,
+        {{ json_texts(valid_json('attempts.resp'), paths) }} as texts
+    from attempts
+    inner join arrivals
+        on
+            attempts.batch_id = arrivals.batch_id
+            and attempts.line_number = arrivals.line_number
+            and attempts.event_id = arrivals.event_id
+
+),
+
+-- The sender's code, else the reply's; what the reply says in words and of which field.
+read_replies as (
+
+    select
+        event_id,
+        batch_id,
+        line_number,
+        status,
+        {{ spelling('sent_code') }} as sent_code,
+        {{ spelling(first_text('texts', paths, code_paths)) }} as reply_code,
+        {{ spelling(first_text('texts', paths, field_paths)) }} as reply_field,
+        'http_' || {{ first_text('texts', paths, http_paths) }} as http_code,
+        lower(coalesce({{ first_text('texts', paths, message_paths) }}, resp)) as message
+    from replies
+
+),
+
+-- A text is looked up once, however many replies carry it. The longest fragment is the most exact.
+known_messages as (
+
+    select
+        messages.message,
+        error_texts.code,
+        error_texts.field
+    from (select distinct message from read_replies where message is not null) as messages
+    inner join error_texts on strpos(messages.message, error_texts.text) > 0
+    qualify
+        row_number() over (
+            partition by messages.message
+            order by length(error_texts.text) desc, error_texts.code, error_texts.field
+        ) = 1
+
+),
+
+coded as (
+
+    select
+        replies.event_id,
+        replies.batch_id,
+        replies.line_number,
+        replies.reply_field,
+        known_messages.field as message_field,
+        coalesce(
+            sent_aliases.code,
+            {{ well_formed_code('replies.sent_code') }},
+            reply_aliases.code,
+            {{ well_formed_code('replies.reply_code') }},
+            http_aliases.code,
+            known_messages.code,
+            case replies.status
+                when 'multi_account' then 'multi_account'
+                when 'blocked' then 'account_blocked'
+                when 'test' then 'none'
+            end,
+            'unclassified'
+        ) as error_code
+    from read_replies as replies
+    left join error_code_aliases as sent_aliases on replies.sent_code = sent_aliases.alias
+    left join error_code_aliases as reply_aliases on replies.reply_code = reply_aliases.alias
+    left join error_code_aliases as http_aliases on replies.http_code = http_aliases.alias
+    left join known_messages on replies.message = known_messages.message
+
+),
+
+reply_errors as (
+
+    select
+        coded.event_id,
+        coded.batch_id,
+        coded.line_number,
+        coded.error_code,
+        coalesce(
+            form_fields.field,
+            nullif(coded.message_field, 'none'),
+            error_codes.field,
+            'none'
+        ) as field
+    from coded
+    left join form_fields on coded.reply_field = form_fields.spelling
+    left join error_codes on coded.error_code = error_codes.code
+
+)
+
+select * from reply_errors

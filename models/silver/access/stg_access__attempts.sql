@@ -1,0 +1,178 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='delete+insert',
+    unique_key='event_id'
+) }}
+
+with
+
+arrivals as (
+
+    select * from {{ ref('int_access__attempt_arrivals') }}
+    where verdict = 'kept' and is_new
+
+),
+
+attempts as (
+
+    select * from {{ source('bronze', 'attempts') }}
+
+),
+
+countries as (
+
+    select * from {{ ref('countries') }}
+
+),
+
+phone_prefixes as (
+
+    select * from {{ ref('phone_prefixes') }}
+
+),
+
+default_fingerprints as (
+
+    select spelling from {{ ref('vocabulary') }}
+    where vocabulary = 'default_fingerprint'
+
+),
+
+reply_errors as (
+
+    select * from {{ ref('int_access__reply_errors') }}
+
+),
+
+kept as (
+
+    select
+        attempts.*,
+        arrivals.payload_key
+    from attempts
+    inner join arrivals
+        on
+            attempts.batch_id = arrivals.batch_id
+            and attempts.line_number = arrivals.line_number
+            and attempts.event_id = arrivals.event_id
+
+),
+
+cleaned as (
+
+    select
+        event_id,
+        batch_id,
+        line_number,
+        payload_key,
+        {{ utc_timestamp('timestamp') }} as attempted_at,
+        {{ utc_timestamp('ingested_at') }} as ingested_at,
+        action,
+        status,
+        duration as duration_ns,
+        coalesce(nullif(lower(trim(domain)), ''), 'unknown') as domain,
+        upper(trim(geo)) as geo,
+        upper(trim(country)) as registered_country,
+        upper(trim(currency)) as currency,
+        nullif(lower(trim(email)), '') as email,
+        nullif({{ regexp_replace_all('phone', '[^0-9]+', '') }}, '') as phone,
+        nullif(lower(trim(ip)), '') as ip,
+        nullif(lower(trim(fp)), '') as fp
+    from kept
+
+),
+
+phone_countries as (
+
+    select
+        numbers.phone,
+        phone_prefixes.country as phone_country
+    from (select distinct phone from cleaned where phone is not null) as numbers
+    inner join phone_prefixes on starts_with(numbers.phone, phone_prefixes.prefix)
+    qualify
+        row_number() over (
+            partition by numbers.phone order by length(phone_prefixes.prefix) desc
+        ) = 1
+
+),
+
+described as (
+
+    select
+        cleaned.* except (fp, geo, registered_country),
+        coalesce(countries.country, 'unknown') as country,
+        registered_countries.country as registered_country,
+        phone_countries.phone_country,
+        case when default_fingerprints.spelling is null then cleaned.fp end as fp,
+        case
+            when strpos(cleaned.email, '@') > 0
+                then {{ regexp_replace_all('cleaned.email', '^.*@', '') }}
+        end as email_domain,
+        case
+            when cleaned.status = 'success' then 'none'
+            else reply_errors.error_code
+        end as error_code,
+        case
+            when cleaned.status = 'success' then 'none'
+            else reply_errors.field
+        end as field
+    from cleaned
+    left join countries on cleaned.geo = countries.country
+    left join countries as registered_countries
+        on cleaned.registered_country = registered_countries.country
+    left join phone_countries on cleaned.phone = phone_countries.phone
+    left join default_fingerprints
+        on {{ spelling('cleaned.fp') }} = default_fingerprints.spelling
+    left join reply_errors
+        on
+            cleaned.batch_id = reply_errors.batch_id
+            and cleaned.line_number = reply_errors.line_number
+            and cleaned.event_id = reply_errors.event_id
+
+),
+
+pseudonymized as (
+
+    select
+        -- ids
+        event_id,
+        batch_id,
+        line_number,
+        payload_key,
+        {{ pseudonymize('email', 'access.email') }} as email_key,
+        {{ pseudonymize('phone', 'access.phone') }} as phone_key,
+        {{ pseudonymize('fp', 'access.fp') }} as fp_key,
+        {{ pseudonymize('ip', 'access.ip') }} as ip_key,
+
+        -- what was tried, and how it ended
+        domain,
+        action,
+        status,
+        coalesce(error_code, 'unclassified') as error_code,
+        coalesce(field, 'none') as field,
+        duration_ns,
+
+        -- derived facts about who tried
+        email_domain,
+        phone_country,
+        country,
+        registered_country,
+        currency,
+
+        -- times
+        attempted_at,
+        ingested_at
+    from described
+
+),
+
+subjects as (
+
+    select
+        *,
+        coalesce(email_key, phone_key, fp_key, ip_key) as subject_key
+    from pseudonymized
+
+)
+
+select * from subjects

@@ -1,0 +1,54 @@
+{#-
+    Every row of a mart stands for at least `k` distinct subjects, recounted from the rows of its
+    fact, or, where `safe_rows` is given, for that many rows; and what it shows as `subjects` and
+    `attempts` is what is recounted. `keys` maps columns of the mart to columns of the fact. A row
+    with no such cell in the fact fails too. Says how many rows fail, never which.
+-#}
+{% test k_anonymous(model, fact, keys, subject, safe_rows=none, fact_where='true', k=none) %}
+
+with
+
+recounted as (
+
+    select
+        {% for key in keys.values() -%}
+        {{ key }},
+        {% endfor -%}
+        count(distinct {{ subject }}) as people,
+        count(*) as row_total
+    from {{ fact }}
+    where {{ fact_where }}
+    group by {{ keys.values() | join(', ') }}
+
+),
+
+checked as (
+
+    select
+        recounted.people,
+        recounted.row_total,
+        mart.subjects,
+        mart.attempts
+    from {{ model }} as mart
+    left join recounted
+        on
+            {% for column, key in keys.items() -%}
+            mart.{{ column }} = recounted.{{ key }}
+            {{ 'and ' if not loop.last }}{% endfor %}
+),
+
+violations as (
+
+    select * from checked
+    where
+        people is null
+        or row_total != attempts
+        or (people < {{ k or var('k') }} and row_total < {{ safe_rows or 9223372036854775807 }})
+        or coalesce(subjects, -1) != case when people >= {{ k or var('k') }} then people else -1 end
+
+)
+
+select count(*) as rows_too_small from violations
+having count(*) > 0
+
+{% endtest %}
