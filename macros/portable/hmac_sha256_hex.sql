@@ -1,4 +1,3 @@
-{#- HMAC-SHA-256 (RFC 2104) of a text, in lower-case hex, from the two pads of the key. -#}
 {%- macro hmac_sha256_hex(message, inner_pad, outer_pad) -%}
     {{ return(adapter.dispatch('hmac_sha256_hex', 'assay')(message, inner_pad, outer_pad)) }}
 {%- endmacro -%}

@@ -1,4 +1,3 @@
-{#- Whether a float is NaN. DuckDB sorts NaN above every number, BigQuery compares it as false. -#}
 {%- macro is_nan(expression) -%}
     {{ return(adapter.dispatch('is_nan', 'assay')(expression)) }}
 {%- endmacro -%}

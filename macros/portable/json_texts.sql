@@ -1,4 +1,3 @@
-{#- Scalar texts at several paths of one JSON document, read in one pass. Read them with list_item. -#}
 {%- macro json_texts(document, paths) -%}
     {{ return(adapter.dispatch('json_texts', 'assay')(document, paths)) }}
 {%- endmacro -%}

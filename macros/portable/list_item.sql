@@ -1,4 +1,3 @@
-{#- Item of a list, counted from 1, null beyond its end. -#}
 {%- macro list_item(list, position) -%}
     {{ return(adapter.dispatch('list_item', 'assay')(list, position)) }}
 {%- endmacro -%}

@@ -1,4 +1,3 @@
-{#- Start of this dbt run, the same for every model of it. -#}
 {%- macro now_utc() -%}
     {{ return(adapter.dispatch('now_utc', 'assay')()) }}
 {%- endmacro -%}

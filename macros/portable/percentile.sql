@@ -1,4 +1,3 @@
-{#- Exact continuous percentile (linear interpolation) as a window function: the only form that both engines have. -#}
 {%- macro percentile(expression, fraction, partition_by) -%}
     {{ return(adapter.dispatch('percentile', 'assay')(expression, fraction, partition_by)) }}
 {%- endmacro -%}

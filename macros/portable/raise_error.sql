@@ -1,4 +1,3 @@
-{#- SQL that stops the statement. -#}
 {%- macro raise_error(message) -%}
     {{ return(adapter.dispatch('raise_error', 'assay')(message)) }}
 {%- endmacro -%}

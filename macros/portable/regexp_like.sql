@@ -1,4 +1,3 @@
-{#- Whether the pattern matches anywhere in the text. -#}
 {%- macro regexp_like(expression, pattern) -%}
     {{ return(adapter.dispatch('regexp_like', 'assay')(expression, pattern)) }}
 {%- endmacro -%}

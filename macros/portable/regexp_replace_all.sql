@@ -1,4 +1,3 @@
-{#- Replace every match. DuckDB replaces the first one unless told otherwise. -#}
 {%- macro regexp_replace_all(expression, pattern, replacement) -%}
     {{ return(adapter.dispatch('regexp_replace_all', 'assay')(expression, pattern, replacement)) }}
 {%- endmacro -%}

@@ -1,4 +1,3 @@
-{#- Cast that yields null instead of an error. dbt.safe_cast is a plain cast on DuckDB. -#}
 {%- macro try_cast(expression, type) -%}
     {{ return(adapter.dispatch('try_cast', 'assay')(expression, type)) }}
 {%- endmacro -%}

@@ -1,4 +1,3 @@
-{#- The control character that keeps the parts of a hashed message apart. -#}
 {%- macro unit_separator() -%}
     {{ return(adapter.dispatch('unit_separator', 'assay')()) }}
 {%- endmacro -%}

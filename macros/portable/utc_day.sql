@@ -1,4 +1,3 @@
-{#- UTC day of a silver timestamp. -#}
 {%- macro utc_day(expression) -%}
     {{ return(adapter.dispatch('utc_day', 'assay')(expression)) }}
 {%- endmacro -%}

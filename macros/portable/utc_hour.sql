@@ -1,4 +1,3 @@
-{#- Start of the UTC hour of a silver timestamp. -#}
 {%- macro utc_hour(expression) -%}
     {{ return(adapter.dispatch('utc_hour', 'assay')(expression)) }}
 {%- endmacro -%}

@@ -1,4 +1,3 @@
-{#- Bronze keeps UTC-adjusted timestamps; silver and gold hold UTC without a zone on DuckDB. -#}
 {%- macro utc_timestamp(expression) -%}
     {{ return(adapter.dispatch('utc_timestamp', 'assay')(expression)) }}
 {%- endmacro -%}

@@ -1,4 +1,3 @@
-{#- The text where it is JSON, else null: DuckDB refuses to read a path of anything else. -#}
 {%- macro valid_json(expression) -%}
     {{ return(adapter.dispatch('valid_json', 'assay')(expression)) }}
 {%- endmacro -%}

@@ -1,4 +1,3 @@
-{#- The relation of keys. Only this macro names it. -#}
 {%- macro vault_salts() -%}
     {{ return(adapter.dispatch('vault_salts', 'assay')()) }}
 {%- endmacro -%}

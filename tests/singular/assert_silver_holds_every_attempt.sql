@@ -3,14 +3,19 @@ with
 
 landed as (
 
-    select batch_id, count(*) as row_total from {{ source('bronze', 'attempts') }}
+    select
+        batch_id,
+        count(*) as row_total
+    from {{ source('bronze', 'attempts') }}
     group by batch_id
 
 ),
 
 accounted as (
 
-    select batch_id, count(*) as row_total
+    select
+        batch_id,
+        count(*) as row_total
     from (
         select batch_id from {{ ref('stg_access__attempts') }}
         union all

@@ -5,6 +5,7 @@
 ) }}
 
 {%- set keys = ['period_start', 'country', 'action'] %}
+{%- set baseline_keys = ['attempts.period_start', 'attempts.action'] %}
 
 with
 
@@ -40,7 +41,7 @@ european_medians as (
     select
         attempts.period_start,
         attempts.action,
-        {{ percentile('attempts.duration_ns / 1e6', 0.5, ['attempts.period_start', 'attempts.action']) }} as p50
+        {{ percentile('attempts.duration_ns / 1e6', 0.5, baseline_keys) }} as p50
     from attempts
     inner join european_countries on attempts.country = european_countries.country
 

@@ -51,18 +51,16 @@ timed as (
     select
         attempts.*,
         hour_verdicts.verdict != 'withheld' as is_published,
-        case when hour_verdicts.verdict = 'alone' then attempts.attempted_hour end as published_hour,
+        case
+            when hour_verdicts.verdict = 'alone' then attempts.attempted_hour
+        end as published_hour,
         case
             when hour_verdicts.verdict = 'alone' then cast(attempts.attempted_hour as string)
             else 'rest of day'
         end as time_cell
     from attempts
     inner join hour_verdicts
-        on
-            {% for key in safe_keys -%}
-            attempts.{{ key }} = hour_verdicts.{{ key }}
-            and {% endfor -%}
-            attempts.attempted_hour = hour_verdicts.attempted_hour
+        on {{ same('attempts', 'hour_verdicts', safe_keys + ['attempted_hour']) }}
 
 ),
 
@@ -83,23 +81,16 @@ placed as (
 
     select
         timed.*,
-        case when country_verdicts.verdict = 'alone' then timed.country else 'Other' end
-            as published_country,
+        case
+            when country_verdicts.verdict = 'alone' then timed.country
+            else 'Other'
+        end as published_country,
         sum(case when country_verdicts.verdict = 'alone' then 1 else 0 end) over (
-            partition by
-                {% for key in safe_keys -%}
-                timed.{{ key }},
-                {% endfor -%}
-                timed.time_cell
+            partition by timed.{{ safe_keys | join(', timed.') }}, timed.time_cell
         ) = 0 as is_safe_cell
     from timed
     inner join country_verdicts
-        on
-            {% for key in safe_keys -%}
-            timed.{{ key }} = country_verdicts.{{ key }}
-            and {% endfor -%}
-            timed.time_cell = country_verdicts.time_cell
-            and timed.country = country_verdicts.country
+        on {{ same('timed', 'country_verdicts', safe_keys + ['time_cell', 'country']) }}
 
 ),
 

@@ -40,10 +40,15 @@ error_codes as (
 
 ),
 
-error_code_aliases as (
+known_codes as (
 
-    select * from {{ ref('error_code_aliases') }}
-    where code != 'unclassified'
+    select
+        aliases.alias,
+        aliases.code,
+        error_codes.is_generic
+    from {{ ref('error_code_aliases') }} as aliases
+    inner join error_codes on aliases.code = error_codes.code
+    where aliases.code != 'unclassified'
 
 ),
 
@@ -71,10 +76,7 @@ replies as (
         {{ json_texts(valid_json('attempts.resp'), paths) }} as texts
     from attempts
     inner join arrivals
-        on
-            attempts.batch_id = arrivals.batch_id
-            and attempts.line_number = arrivals.line_number
-            and attempts.event_id = arrivals.event_id
+        on {{ same('attempts', 'arrivals', ['batch_id', 'line_number', 'event_id']) }}
 
 ),
 
@@ -96,22 +98,31 @@ read_replies as (
 ),
 
 -- A text is looked up once, however many replies carry it. The longest fragment is the most exact.
+messages as (
+
+    select distinct message
+    from read_replies
+    where message is not null
+
+),
+
 known_messages as (
 
     select
         messages.message,
         error_texts.code,
         error_texts.field
-    from (select distinct message from read_replies where message is not null) as messages
+    from messages
     inner join error_texts on strpos(messages.message, error_texts.text) > 0
     qualify
         row_number() over (
             partition by messages.message
-            order by length(error_texts.text) desc, error_texts.code, error_texts.field
+            order by length(error_texts.text) desc, error_texts.code asc, error_texts.field asc
         ) = 1
 
 ),
 
+-- A code that only says "it failed" comes after the words of the reply.
 coded as (
 
     select
@@ -121,12 +132,15 @@ coded as (
         replies.reply_field,
         known_messages.field as message_field,
         coalesce(
-            sent_aliases.code,
+            case when not sent.is_generic then sent.code end,
             {{ well_formed_code('replies.sent_code') }},
-            reply_aliases.code,
+            case when not reply.is_generic then reply.code end,
             {{ well_formed_code('replies.reply_code') }},
-            http_aliases.code,
+            case when not http.is_generic then http.code end,
             known_messages.code,
+            sent.code,
+            reply.code,
+            http.code,
             case replies.status
                 when 'multi_account' then 'multi_account'
                 when 'blocked' then 'account_blocked'
@@ -135,9 +149,9 @@ coded as (
             'unclassified'
         ) as error_code
     from read_replies as replies
-    left join error_code_aliases as sent_aliases on replies.sent_code = sent_aliases.alias
-    left join error_code_aliases as reply_aliases on replies.reply_code = reply_aliases.alias
-    left join error_code_aliases as http_aliases on replies.http_code = http_aliases.alias
+    left join known_codes as sent on replies.sent_code = sent.alias
+    left join known_codes as reply on replies.reply_code = reply.alias
+    left join known_codes as http on replies.http_code = http.alias
     left join known_messages on replies.message = known_messages.message
 
 ),

@@ -51,10 +51,7 @@ kept as (
         arrivals.payload_key
     from attempts
     inner join arrivals
-        on
-            attempts.batch_id = arrivals.batch_id
-            and attempts.line_number = arrivals.line_number
-            and attempts.event_id = arrivals.event_id
+        on {{ same('attempts', 'arrivals', ['batch_id', 'line_number', 'event_id']) }}
 
 ),
 
@@ -82,16 +79,24 @@ cleaned as (
 
 ),
 
+phones as (
+
+    select distinct phone
+    from cleaned
+    where phone is not null
+
+),
+
 phone_countries as (
 
     select
-        numbers.phone,
+        phones.phone,
         phone_prefixes.country as phone_country
-    from (select distinct phone from cleaned where phone is not null) as numbers
-    inner join phone_prefixes on starts_with(numbers.phone, phone_prefixes.prefix)
+    from phones
+    inner join phone_prefixes on starts_with(phones.phone, phone_prefixes.prefix)
     qualify
         row_number() over (
-            partition by numbers.phone order by length(phone_prefixes.prefix) desc
+            partition by phones.phone order by length(phone_prefixes.prefix) desc
         ) = 1
 
 ),
@@ -99,11 +104,27 @@ phone_countries as (
 described as (
 
     select
-        cleaned.* except (fp, geo, registered_country),
+        cleaned.event_id,
+        cleaned.batch_id,
+        cleaned.line_number,
+        cleaned.payload_key,
+        cleaned.attempted_at,
+        cleaned.ingested_at,
+        cleaned.action,
+        cleaned.status,
+        cleaned.duration_ns,
+        cleaned.domain,
+        cleaned.currency,
+        cleaned.email,
+        cleaned.phone,
+        cleaned.ip,
         coalesce(countries.country, 'unknown') as country,
         registered_countries.country as registered_country,
         phone_countries.phone_country,
-        case when default_fingerprints.spelling is null then cleaned.fp end as fp,
+        case
+            when default_fingerprints.spelling is null and {{ spelling('cleaned.fp') }} is not null
+                then cleaned.fp
+        end as fp,
         case
             when strpos(cleaned.email, '@') > 0
                 then {{ regexp_replace_all('cleaned.email', '^.*@', '') }}
@@ -124,10 +145,7 @@ described as (
     left join default_fingerprints
         on {{ spelling('cleaned.fp') }} = default_fingerprints.spelling
     left join reply_errors
-        on
-            cleaned.batch_id = reply_errors.batch_id
-            and cleaned.line_number = reply_errors.line_number
-            and cleaned.event_id = reply_errors.event_id
+        on {{ same('cleaned', 'reply_errors', ['batch_id', 'line_number', 'event_id']) }}
 
 ),
 

@@ -1,0 +1,53 @@
+# Everything a newcomer and CI need. Only Python 3.11 or later and make are assumed.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+DEMO_EVENTS ?= 200000
+HOME_DIR := $(or $(ASSAY_HOME),.assay)
+BIN := .venv/bin
+READY := .venv/ready-$(shell cat requirements.lock pyproject.toml | cksum | cut -d' ' -f1)
+
+export DBT_SEND_ANONYMOUS_USAGE_STATS := false
+
+help: ## Show what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+
+setup: $(READY) ## Make .venv with the locked versions
+
+$(READY):
+	@echo "setting up .venv (about a minute with a warm package cache)"
+	@rm -f .venv/ready-*
+	@begun=$$(date +%s); \
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or later is needed: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }; \
+	$(PYTHON) -m venv .venv \
+	&& $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock \
+	&& $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . \
+	&& echo $$(( $$(date +%s) - begun )) > $@
+
+demo: setup ## Land demo events, build, publish, and show what came of them
+	@$(BIN)/assay init
+	@test -f $(HOME_DIR)/demo/answer_key.json || $(BIN)/assay demo-data --events $(DEMO_EVENTS)
+	@$(BIN)/assay land attempts $(HOME_DIR)/demo/attempts-*
+	@$(BIN)/assay refresh
+	@$(BIN)/python -m loaders.demo.tour
+
+test: setup ## Run all that CI runs, with a time budget per suite
+	@$(BIN)/python tests/run_suites.py
+
+test-long: setup ## The same with full counts, which takes longer
+	@ASSAY_LONG=1 $(BIN)/python tests/run_suites.py
+
+lint: setup ## Style, types, SQL and the rules of the dbt project
+	@$(BIN)/python tests/run_suites.py lint
+
+docs: setup ## Write the dbt documentation site to target/
+	@$(BIN)/dbt docs generate
+
+bench: setup ## Measure landing against plain DuckDB
+	@$(BIN)/python benchmarks/landing.py
+
+clean: ## Remove what was built; the home and .venv stay
+	rm -rf target logs .cache build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+.PHONY: help setup demo test test-long lint docs bench clean

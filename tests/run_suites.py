@@ -1,0 +1,105 @@
+"""Run the suites that CI runs, each against its time budget, and print how long they took.
+
+    python tests/run_suites.py [SUITE ...]
+
+Exits with 1 when a suite fails. A suite over its budget is marked, not failed: machines differ.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent
+BIN = Path(sys.executable).parent
+CACHE = PROJECT / ".cache"
+LINT_HOME = CACHE / "lint-home"
+
+
+def run(*command: str | Path, **environment: str) -> bool:
+    """Run a command at the project's root. Says whether it succeeded."""
+    words = [str(word) for word in command]
+    print(f"$ {' '.join(words).replace(str(BIN) + '/', '')}", flush=True)
+    everywhere = {**os.environ, **environment}
+    return subprocess.run(words, cwd=PROJECT, env=everywhere, check=False).returncode == 0
+
+
+def lint() -> bool:
+    """Style, types, SQL and the rules of the dbt project, in a home of their own."""
+    artifacts = {
+        "ASSAY_HOME": str(LINT_HOME),
+        "DBT_TARGET_PATH": str(CACHE / "lint-target"),
+        "DBT_LOG_PATH": str(CACHE / "lint-logs"),
+        "DBT_ARTIFACTS_DIR": str(CACHE / "lint-target"),
+    }
+    sql = ["models", "tests/singular", "tests/macros", "analyses"]
+    steps = [
+        (BIN / "ruff", "check", "."),
+        (BIN / "ruff", "format", "--check", "."),
+        (BIN / "mypy",),
+        (BIN / "assay", "init", "--home", LINT_HOME),
+        (BIN / "dbt", "--quiet", "build", "--select", "resource_type:seed"),
+        (BIN / "sqlfluff", "lint", "--disable-progress-bar", *[p for p in sql if has_sql(p)]),
+        (BIN / "dbt", "--quiet", "parse"),
+        (BIN / "dbt-bouncer", "run"),
+    ]
+    return all([run(*step, **artifacts) for step in steps])
+
+
+def has_sql(folder: str) -> bool:
+    """Whether there is SQL in a folder of the project."""
+    return any((PROJECT / folder).rglob("*.sql"))
+
+
+def readme() -> bool:
+    """Every command of the README, run as it stands, in a home of its own."""
+    return run(BIN / "pytest", "tests/readme")
+
+
+def pytest(*folders: str) -> Callable[[], bool]:
+    """Run the tests below some folders."""
+    return lambda: run(BIN / "pytest", *folders, "--durations=5")
+
+
+# name: (budget in seconds, what to run)
+SUITES: dict[str, tuple[int, Callable[[], bool]]] = {
+    "lint": (90, lint),
+    "dbt": (180, pytest("tests/dbt")),
+    "loaders and faults": (240, pytest("tests/loaders", "tests/faults")),
+    "privacy": (240, pytest("tests/privacy")),
+    "publish": (90, pytest("tests/publish")),
+    "readme": (120, readme),
+}
+
+
+def main(wanted: list[str]) -> int:
+    """Run the wanted suites, all where none is named."""
+    rows = [("install", 180, _install_seconds(), True)]
+    for name in wanted or SUITES:
+        budget, suite = SUITES[name]
+        print(f"\n=== {name}", flush=True)
+        begun = time.monotonic()
+        succeeded = suite()
+        rows.append((name, budget, time.monotonic() - begun, succeeded))
+    print(f"\n{'suite':<20}{'seconds':>9}{'budget':>9}")
+    for name, budget, seconds, succeeded in rows:
+        late = "  over budget" if seconds > budget else ""
+        print(f"{name:<20}{seconds:>9.0f}{budget:>9}{late}{'' if succeeded else '  FAILED'}")
+    print(f"{'total':<20}{sum(row[2] for row in rows):>9.0f}{sum(row[1] for row in rows):>9}")
+    failed = sum(not row[3] for row in rows)
+    print(f"suites: {len(rows) - failed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+def _install_seconds() -> float:
+    """How long `make setup` took, as it noted."""
+    noted = next(iter((PROJECT / ".venv").glob("ready-*")), None)
+    return float(noted.read_text() or 0) if noted else 0.0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
