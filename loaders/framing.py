@@ -117,7 +117,8 @@ def array_elements(stream: Readable) -> Iterator[Frames]:
 def outside_quotes(block: Bytes, positions: Positions) -> Positions:
     """Those of the positions that have an even number of double quotes before them."""
     quotes = np.flatnonzero(block == _QUOTE)
-    return positions[np.searchsorted(quotes, positions) & 1 == 0]
+    is_outside = np.searchsorted(quotes, positions) & 1 == 0
+    return np.asarray(positions[is_outside], dtype=np.int64)
 
 
 def _framed(stream: Readable, boundaries: Callable[[Bytes], Positions]) -> Iterator[Frames]:

@@ -1,15 +1,29 @@
-"""Publish gold: Parquet files of one release behind a symlink, and a small file of views on them.
+"""Publish gold: Parquet files of one release, a pointer to it, and a small file of views.
 
-Readers open `published.duckdb`. Its views read `published/current/`, a symlink that one rename
-turns to the new release, so a reader that keeps its connection open sees the new data with its
-next query. The file itself is rewritten only when a mart or a column comes or goes.
+Readers open `published.duckdb` and may keep it open: with its next query they see the new release.
+
+    published/current                    symlink to the live release, for people
+    published/releases/<shape>/live.csv  the pointer that the views follow
+    published/releases/<shape>/<name>/   one Parquet file per mart, and release.json
+
+A query opens a file when it is planned and again when it runs. A view on a path whose content
+changes (a swapped symlink) therefore mixed two releases in one result, seen with DuckDB 1.4. Here a
+path never changes its content: the views list all releases, and read the one that the pointer
+names. A release is there for a moment before the pointer turns to it, so that whoever reads the
+pointer has the release in his list; names sort newest first, since the first file is opened to
+learn the columns, and the oldest ones go.
+
+A shape is a set of marts and columns. When it changes, so does the file of views, and a reader that
+is still connected goes on with the last release of the old shape.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
+import time
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +36,14 @@ from loaders.home import Home, quote
 
 # A format that DuckDB 1.4 still reads: Metabase's driver bundles its own, older DuckDB.
 STORAGE_VERSION = "v1.2.0"
+# Longer than a query takes from listing the releases to reading the pointer.
+GRACE_SECONDS = 1.0
+# Two releases stay whatever their age, and all that a running query may still read.
 KEPT_RELEASES = 2
+KEPT_SECONDS = 10.0
+KEPT_SHAPES = 2
+
+_LAST_SECOND = 10**10
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,21 +58,29 @@ class Release:
 
 def publish(home: Home) -> Release:
     """Publish the warehouse's gold. Raises AssayError unless the last build was green."""
+    now = datetime.now(UTC)
+    release_id = f"{now:%Y%m%dT%H%M%S%f}"
+    aside = home.published / ".new" / release_id
     with open_warehouse(home) as warehouse:
         build_id = _green_build(warehouse)
-        now = datetime.now(UTC)
-        release_id = f"{now:%Y%m%dT%H%M%S%f}"
-        folder = home.published / "releases" / release_id
-        folder.mkdir(parents=True)
-        rows = {mart: _export(warehouse, mart, folder) for mart in _marts(warehouse)}
         columns = _columns(warehouse)
+        aside.mkdir(parents=True)
+        rows = {mart: _export(warehouse, mart, aside) for mart in columns}
     release = Release(release_id, build_id, now.isoformat(), rows)
-    with durable_file(folder / "release.json") as file:
+    with durable_file(aside / "release.json") as file:
         file.write(json.dumps(asdict(release)).encode())
-    fsync_folder(folder)
-    _turn(home, release_id)
-    _write_views(home, columns)
-    _forget_old(home)
+    fsync_folder(aside)
+
+    digest = hashlib.sha256(json.dumps(columns).encode()).hexdigest()
+    shape = home.published / "releases" / digest[:12]
+    shape.mkdir(parents=True, exist_ok=True)
+    folder = shape / f"{_LAST_SECOND - now.timestamp():017.6f}-{release_id}"
+    durable_rename(aside, folder)
+    if (shape / "live.csv").exists():
+        time.sleep(GRACE_SECONDS)
+    _turn(home, folder)
+    _write_views(home, shape, list(columns))
+    _forget_old(shape, now)
     return release
 
 
@@ -92,14 +121,8 @@ def _green_build(warehouse: duckdb.DuckDBPyConnection) -> str:
     return str(row[0])
 
 
-def _marts(warehouse: duckdb.DuckDBPyConnection) -> list[str]:
-    rows = warehouse.execute(
-        "select table_name from information_schema.tables where table_schema = 'gold' order by 1"
-    ).fetchall()
-    return [str(row[0]) for row in rows]
-
-
 def _columns(warehouse: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
+    """Marts of gold with their columns and types."""
     rows = warehouse.execute(
         "select table_name, list(column_name || ' ' || data_type order by ordinal_position) "
         "from information_schema.columns where table_schema = 'gold' group by 1 order by 1"
@@ -109,34 +132,34 @@ def _columns(warehouse: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
 
 def _export(warehouse: duckdb.DuckDBPyConnection, mart: str, folder: Path) -> int:
     path = folder / f"{mart}.parquet"
-    warehouse.execute(
+    copied = warehouse.execute(
         f"copy (select * from gold.{mart} order by all) to {quote(str(path))} "
         "(format parquet, compression zstd)"
-    )
+    ).fetchone()
     with path.open("rb") as file:
         os.fsync(file.fileno())
-    count = warehouse.execute(f"select count(*) from gold.{mart}").fetchone()
-    return int(count[0]) if count else 0
+    return int(copied[0]) if copied else 0
 
 
-def _turn(home: Home, release_id: str) -> None:
-    """Point `current` at a release, by one rename."""
-    aside = home.published / "current.new"
-    aside.unlink(missing_ok=True)
-    aside.symlink_to(Path("releases") / release_id)
-    durable_rename(aside, home.published / "current")
+def _turn(home: Home, folder: Path) -> None:
+    """Turn the pointer, which views follow, and the symlink, which people do."""
+    aside = folder.parent / "live.new"
+    with durable_file(aside) as file:
+        file.write(f"{folder.name}\n".encode())
+    durable_rename(aside, folder.parent / "live.csv")
+    link = home.published / "current.new"
+    link.unlink(missing_ok=True)
+    link.symlink_to(folder.relative_to(home.published))
+    durable_rename(link, home.published / "current")
 
 
-def _write_views(home: Home, columns: dict[str, list[str]]) -> None:
-    """Rewrite the file of views, unless it already shows these marts and columns."""
-    seen_by_readers = os.environ.get("ASSAY_PUBLISHED_PATH") or str(home.published.resolve())
-    shape = {"path": seen_by_readers, "columns": columns}
-    remembered = home.published / "views.json"
-    if (
-        home.published_file.exists()
-        and remembered.exists()
-        and json.loads(remembered.read_text(encoding="utf-8")) == shape
-    ):
+def _write_views(home: Home, shape: Path, marts: list[str]) -> None:
+    """Rewrite the file of views, unless it already shows this shape."""
+    local = str(shape.resolve())
+    given = os.environ.get("ASSAY_PUBLISHED_PATH")
+    seen_by_readers = f"{given}/releases/{shape.name}" if given else local
+    shown = home.published / "views.path"
+    if home.published_file.exists() and shown.exists() and shown.read_text() == seen_by_readers:
         return
     aside = home.path / "published.new"
     aside.unlink(missing_ok=True)
@@ -149,27 +172,39 @@ def _write_views(home: Home, columns: dict[str, list[str]]) -> None:
         connection.execute("create schema release")
         # A view binds when it is made, and the path that readers see may not exist here. A macro
         # does not: it is made with the path of here, and then again with the readers'.
-        connection.execute(_mart_macro(str(home.published.resolve())))
-        for mart in columns:
+        connection.execute(_mart_macro(local))
+        for mart in marts:
             connection.execute(
                 f"create view gold.{mart} as select * from release.mart({quote(mart)})"
             )
         connection.execute(_mart_macro(seen_by_readers))
         connection.execute("use memory")
     durable_rename(aside, home.published_file)
-    with durable_file(remembered) as file:
-        file.write(json.dumps(shape).encode())
+    with durable_file(shown) as file:
+        file.write(seen_by_readers.encode())
 
 
-def _mart_macro(published: str) -> str:
-    return (
-        "create or replace macro release.mart(name) as table "
-        f"select * from read_parquet({quote(published + '/current/')} || name || '.parquet')"
-    )
+def _mart_macro(shape: str) -> str:
+    return f"""
+        create or replace macro release.mart(name) as table
+        select * exclude (filename)
+        from read_parquet({quote(shape + "/*/")} || name || '.parquet', filename = true)
+        where filename = (
+            select {quote(shape + "/")} || live || '/' || name || '.parquet'
+            from read_csv(
+                {quote(shape + "/live.csv")},
+                header = false, auto_detect = false, columns = {{'live': 'varchar'}}
+            )
+        )
+    """
 
 
-def _forget_old(home: Home) -> None:
-    """Keep the last releases: a query that began on an older one may still be reading it."""
-    releases = sorted((home.published / "releases").iterdir())
-    for folder in releases[:-KEPT_RELEASES]:
-        shutil.rmtree(folder, ignore_errors=True)
+def _forget_old(shape: Path, now: datetime) -> None:
+    """Remove releases that no query can still be reading, and shapes nobody is connected to."""
+    releases = sorted(folder for folder in shape.iterdir() if folder.is_dir())  # newest first
+    for folder in releases[KEPT_RELEASES:]:
+        if _LAST_SECOND - float(folder.name.split("-")[0]) < now.timestamp() - KEPT_SECONDS:
+            shutil.rmtree(folder, ignore_errors=True)
+    shapes = sorted(shape.parent.iterdir(), key=lambda s: (s / "live.csv").stat().st_mtime)
+    for old in shapes[:-KEPT_SHAPES]:
+        shutil.rmtree(old, ignore_errors=True)

@@ -49,7 +49,9 @@ def read_documents(path: Path, on_bytes: Callable[[int], None]) -> Iterator[Docu
     with path.open("rb") as file:
         plain = _Counted(file, on_bytes)
         codec = next((c for magic, c in _CODECS.items() if head.startswith(magic)), None)
-        stream: Any = pa.CompressedInputStream(pa.PythonFile(plain, mode="r"), codec) if codec else plain
+        stream: Any = (
+            pa.CompressedInputStream(pa.PythonFile(plain, mode="r"), codec) if codec else plain
+        )
         reader = _Peekable(stream, path.name)
         first = reader.peek().lstrip()[:1]
         if first == b"[":

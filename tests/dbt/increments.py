@@ -1,0 +1,38 @@
+"""Build a home batch by batch in one warm dbt process: what test_increments.py runs.
+
+    python increments.py SOURCE_HOME TARGET_HOME SEED
+
+Copies the bronze batches of SOURCE_HOME into TARGET_HOME in an order shuffled by SEED, and builds
+after each. The batches keep their times, so most become visible behind later ones.
+"""
+
+import random
+import shutil
+import sys
+from pathlib import Path
+
+from dbt.cli.main import dbtRunner
+
+
+def main(source: Path, target: Path, seed: int) -> None:
+    """Copy and build, batch by batch. Raises SystemExit when a build fails."""
+    batches = sorted(
+        p for p in (source / "bronze/attempts").rglob("*.parquet") if len(p.stem) == 32
+    )
+    random.Random(seed).shuffle(batches)
+    dbt = dbtRunner()
+    seeded = dbt.invoke(["--quiet", "seed"])
+    for batch in batches:
+        place = target / batch.relative_to(source)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        aside = target / "arriving"
+        shutil.copy(batch, aside)
+        aside.rename(place)
+        run = dbt.invoke(["--quiet", "run"])
+        if not (seeded.success and run.success):
+            raise SystemExit(f"build failed after {batch.stem}")
+    print(f"{len(batches)} increments")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))

@@ -1,0 +1,152 @@
+"""The same bronze gives the same gold: in one run, in shuffled increments, in any time zone."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from conftest import PROJECT, Demo, dbt_environment, run_dbt
+
+from loaders.home import Home, init_home
+
+BATCHES = 20
+ORDERS = 3 if os.environ.get("ASSAY_LONG") else 1
+MARTS = ["attempts_hourly", "attempts_daily", "attempt_errors_daily", "response_times_daily"]
+# When a row was computed is not what it says.
+COMPUTED_AT = {"updated_at", "labelled_at"}
+
+
+def all_rows(home: Home) -> dict[str, list[tuple]]:
+    """Every row of gold and of the silver that must not depend on the order of arrival."""
+    with duckdb.connect(str(home.warehouse), read_only=True) as warehouse:
+        tables = [f"gold.{mart}" for mart in MARTS] + [
+            "silver.stg_access__attempts",
+            "silver.int_access__duplicates",
+            "silver.int_access__published_attempts",
+        ]
+        rows = {}
+        for table in tables:
+            columns = [c[0] for c in warehouse.execute(f"describe {table}").fetchall()]
+            kept = ", ".join(c for c in columns if c not in COMPUTED_AT)
+            rows[table] = warehouse.execute(f"select {kept} from {table} order by all").fetchall()
+    return rows
+
+
+@pytest.fixture(scope="module")
+def bronze(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A home whose attempts of the demo lie in many batches, and in conflict across them.
+
+    Rows are dealt out at random, so that the copies of an event meet in different batches; some
+    events come a second time with another duration, and some of those in another day.
+    """
+    home, _ = init_home(tmp_path_factory.mktemp("batches") / "home")
+    shutil.copy(demo.home.vault, home.vault)
+    files = [p for p in (demo.home.bronze / "attempts").rglob("*.parquet") if len(p.stem) == 32]
+    rows = pa.concat_tables([pq.read_table(f, partitioning=None) for f in sorted(files)])
+    seed = random.SystemRandom().randrange(2**32)
+    print(f"batches dealt with seed {seed}")
+    rng = np.random.default_rng(seed)
+    again = rows.take(rng.choice(rows.num_rows, 400, replace=False))
+    moved = again.set_column(
+        again.schema.get_field_index("timestamp"),
+        "timestamp",
+        pa.compute.subtract(again["timestamp"], pa.scalar(timedelta(days=1), pa.duration("us"))),
+    ).set_column(
+        again.schema.get_field_index("payload_hash"),
+        "payload_hash",
+        pa.compute.binary_join_element_wise(again["payload_hash"], "moved", ""),
+    )
+    rows = pa.concat_tables([rows, moved])
+    place = rng.integers(0, BATCHES, rows.num_rows)
+    began = datetime(2026, 6, 2, tzinfo=UTC)
+    for number in range(BATCHES):
+        batch = rows.filter(pa.array(place == number))
+        facts = {
+            "batch_id": pa.repeat(f"{rng.integers(2**62):032x}", batch.num_rows),
+            "ingested_at": pa.repeat(
+                pa.scalar(began + timedelta(minutes=number), pa.timestamp("us", "UTC")),
+                batch.num_rows,
+            ),
+            "line_number": pa.array(range(1, batch.num_rows + 1), pa.int64()),
+        }
+        for name, values in facts.items():
+            batch = batch.set_column(batch.schema.get_field_index(name), name, values)
+        folder = home.bronze / "attempts" / "ingest_date=2026-06-02"
+        folder.mkdir(exist_ok=True)
+        pq.write_table(batch, folder / f"{facts['batch_id'][0]}.parquet")
+    run_dbt(home, "build")
+    return home
+
+
+@pytest.mark.parametrize("order", range(ORDERS))
+def test_shuffled_increments_give_the_same_rows(bronze: Home, tmp_path: Path, order: int):
+    """Twenty batches in random order, built one by one, equal one build of all of them."""
+    home, _ = init_home(tmp_path / "home")
+    shutil.copy(bronze.vault, home.vault)
+    seed = random.SystemRandom().randrange(2**32)
+    print(f"order {order}: seed {seed}")
+    script = [sys.executable, str(Path(__file__).with_name("increments.py"))]
+    result = subprocess.run(
+        [*script, str(bronze.path), str(home.path), str(seed)],
+        cwd=PROJECT,
+        env={**os.environ, **dbt_environment(home.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout[-2000:]
+    assert f"{BATCHES} increments" in result.stdout
+    expected, actual = all_rows(bronze), all_rows(home)
+    different = {table: len(set(expected[table]) ^ set(actual[table])) for table in expected}
+    assert {table: n for table, n in different.items() if n} == {}, f"seed {seed}"
+    assert all(len(expected[table]) == len(actual[table]) for table in expected)
+    run_dbt(home, "test", "--exclude", "test_type:unit")
+
+
+def test_another_time_zone_gives_the_same_rows(bronze: Home, tmp_path: Path):
+    """A build under TZ=Asia/Tokyo equals one under UTC."""
+    home = Home(tmp_path / "home")
+    shutil.copytree(bronze.path, home.path, ignore=shutil.ignore_patterns("warehouse*", "target"))
+    run_dbt(home, "build", "--exclude", "test_type:data", "test_type:unit", TZ="Asia/Tokyo")
+    assert all_rows(home) == all_rows(bronze)
+
+
+def test_a_build_without_new_rows_changes_nothing(bronze: Home):
+    """A second build of the same bronze leaves every row as it was, `updated_at` included."""
+    with duckdb.connect(str(bronze.warehouse), read_only=True) as warehouse:
+        before = [warehouse.execute(f"from gold.{m} order by all").fetchall() for m in MARTS]
+    run_dbt(bronze, "run")
+    with duckdb.connect(str(bronze.warehouse), read_only=True) as warehouse:
+        after = [warehouse.execute(f"from gold.{m} order by all").fetchall() for m in MARTS]
+    assert before == after
+
+
+def test_a_build_that_died_half_way_is_completed(bronze: Home, tmp_path: Path):
+    """Whatever model a run stopped at, the next one makes up for it."""
+    home, _ = init_home(tmp_path / "home")
+    shutil.copy(bronze.vault, home.vault)
+    batches = sorted(
+        p for p in (bronze.bronze / "attempts").rglob("*.parquet") if len(p.stem) == 32
+    )
+    stops = ["int_access__duplicates", "stg_access__attempts", "int_access__published_attempts"]
+    run_dbt(home, "seed")
+    for stop, batch in zip([*stops, None], np.array_split(batches, 4), strict=True):
+        for path in batch:
+            target = home.path / Path(path).relative_to(bronze.path)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, target)
+        if stop:
+            run_dbt(home, "run", "--select", f"+{stop}", "--exclude", "resource_type:seed")
+        else:
+            run_dbt(home, "run")
+    assert all_rows(home) == all_rows(bronze)
