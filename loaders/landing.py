@@ -132,7 +132,10 @@ class _Lander:
         # Small chunks, so that every core has some.
         chunks = documents.table.to_batches(max_chunksize=_CHUNK_ROWS)
         connection.register("block", pa.Table.from_batches(chunks))
+        # Rows come out in the order of the file, unless they were unfolded or given a key.
         rows = connection.sql(self._validation.rows).to_arrow_table()
+        if self._validation.reorders:
+            rows = rows.sort_by([("line_number", "ascending"), ("part", "ascending")])
         connection.unregister("block")
         if self._validation.derives_key:
             connection.register("derived", rows)
@@ -144,8 +147,10 @@ class _Lander:
         return rows
 
     def _write(self, rows: pa.Table, documents: Documents) -> None:
-        is_accepted = pc.is_null(rows["refusal"])
-        accepted, refused = rows.filter(is_accepted), rows.filter(pc.invert(is_accepted))
+        accepted, refused = rows, rows.slice(0, 0)
+        if rows["refusal"].null_count < rows.num_rows:
+            is_accepted = pc.is_null(rows["refusal"])
+            accepted, refused = rows.filter(is_accepted), rows.filter(pc.invert(is_accepted))
         self._result.received += rows.num_rows
         self._result.accepted += accepted.num_rows
         self._result.rejected += refused.num_rows

@@ -32,7 +32,7 @@ class Mapping:
 
     sources: dict[str, tuple[str, ...]] = field(default_factory=dict)  # column -> source fields
     constants: dict[str, str] = field(default_factory=dict)
-    values: dict[str, dict[str, str]] = field(default_factory=dict)
+    values: dict[str, dict[str, str | None]] = field(default_factory=dict)
     types: dict[str, str] = field(default_factory=dict)
     timezone: str = "UTC"
     event_id_from: tuple[str, ...] | None = None  # () means all fields
@@ -64,7 +64,7 @@ def load_mapping(path: Path | None, contract: Contract) -> Mapping:
         sources=sources,
         constants={column: str(value) for column, value in given.get("constants", {}).items()},
         values={
-            column: {str(sent): str(value) for sent, value in words.items()}
+            column: {str(sent): None if w is None else str(w) for sent, w in words.items()}
             for column, words in given.get("values", {}).items()
         },
         types={column: str(kind) for column, kind in given.get("types", {}).items()},

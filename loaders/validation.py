@@ -6,6 +6,7 @@ order in which a person would want to hear of them; the first that fails names t
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -29,11 +30,12 @@ class Validation:
     `rows` yields `line_number`, `part` (1 unless the record was unfolded), `refusal` (code, space,
     pointer; null where the row is accepted), `event_key`, every sent column typed, `payload_hash`,
     and, where it `derives_key`, the `fingerprint` that keys are derived from; it then also reads
-    `seen(fingerprint, ordinal)`.
+    `seen(fingerprint, ordinal)`. Where it `reorders`, the rows are not in the order of the block.
     """
 
     rows: str
     derives_key: bool
+    reorders: bool
 
 
 def build_validation(
@@ -41,7 +43,9 @@ def build_validation(
 ) -> Validation:
     """Generate the statements. `vocabulary` is {vocabulary: {spelling: value}}."""
     return Validation(
-        _Builder(contract, mapping, vocabulary).rows(), mapping.event_id_from is not None
+        rows=_Builder(contract, mapping, vocabulary).rows(),
+        derives_key=mapping.event_id_from is not None,
+        reorders=mapping.event_id_from is not None or mapping.rows is not None,
     )
 
 
@@ -61,12 +65,9 @@ class _Builder:
 
     def rows(self) -> str:
         """The whole statement."""
-        paths = "[" + ", ".join(["'$'", *(quote(f'$."{f}"') for f in self.fields)]) + "]"
+        structure = quote(json.dumps(dict.fromkeys(self.fields, "VARCHAR")))
+        sent = ",\n".join(f"{self._value(c)} as {c.name}_sent" for c in self.columns)
         typed = ",\n".join(f"{self._typed(c)} as {c.name}" for c in self.columns)
-        sent = ",\n".join(
-            f"{self._value(c)} as {c.name}_sent, {self._kind(c)} as {c.name}_kind"
-            for c in self.columns
-        )
         checks = "\n".join(f"when {condition} then {quote(v)}" for condition, v in self._checks())
         hashed = ", ".join(
             f"{quote(c.name + '=')} || {_canonical(c)}"
@@ -77,35 +78,37 @@ class _Builder:
         with readable as (
             select
                 line_number,
-                octet_length(encode(doc)) as size,
-                case when json_valid(doc) then doc end as doc,
-                doc is null as is_unreadable
+                strlen(doc) as size,
+                case
+                    when starts_with(ltrim(doc, ' \t\r\n'), '{{') and json_valid(doc) then doc
+                end as doc
             from block
-        ), parsed as (
+        ), parsed as materialized (
             select
                 *,
-                json_type(doc, {paths}) as kinds,
-                json_extract_string(doc, {paths}) as texts,
-                json_keys(doc) as names
+                from_json(doc, {structure}) as texts,
+                array_to_string(json_keys(doc), chr(31)) as names
             from readable
+        ), shapes as (
+            {self._shapes()}
         ), unfolded as (
             {self._unfolded()}
         ), identified as (
             {self._identified()}
         ), sent as (
-            select line_number, part, size, doc, kinds[1] as root, names,
-                {self._undeclared()} as undeclared,
-                {self._never_sent()} as forbidden,
-                unfold_error,
-                fingerprint,
+            select
+                line_number, part, size, doc, unfold_error, fingerprint,
+                undeclared, has_repeats, is_forbidden,
                 {sent}
             from identified
+            left join shapes using (names)
         ), worded as (
-            select *, {self._words()} from sent
+            select *, {self._words()}, {self._nested()} as nested from sent
         ), typed as (
-            select line_number, part, size, doc, root, names, undeclared, forbidden, unfold_error,
-                fingerprint,
-                {", ".join(f"{c.name}_sent, {c.name}_kind" for c in self.columns)},
+            select
+                line_number, part, size, doc, unfold_error, fingerprint,
+                undeclared, has_repeats, is_forbidden, nested,
+                {", ".join(f"{c.name}_sent" for c in self.columns)},
                 {typed}
             from worded
         )
@@ -113,12 +116,30 @@ class _Builder:
             line_number,
             part,
             case {checks} end as refusal,
-            left(event_key, 256) as event_key,
+            left({self.contract.key}_sent, 256) as event_key,
             fingerprint,
             {", ".join(c.name for c in self.columns)},
             sha256(concat_ws(chr(31), {hashed})) as payload_hash
-        from (select *, {self.contract.key}_sent as event_key from typed)
-        order by line_number, part
+        from typed
+        """
+
+    def _shapes(self) -> str:
+        """What is to be said of each list of field names: a file has few, however many records."""
+        known = ", ".join(quote(f) for f in self.fields)
+        never = ", ".join(quote(f) for c in self.never for f in self._sources(c))
+        return f"""
+            select
+                names,
+                list_filter(fields, lambda f: not list_contains([{known}], f)) as undeclared,
+                len(list_distinct(fields)) != len(fields) as has_repeats,
+                {f"list_has_any([{never}], fields)" if never else "false"} as is_forbidden
+            from (
+                select distinct
+                    names,
+                    case when names = '' then [] else string_split(names, chr(31)) end as fields
+                from parsed
+                where names is not null
+            )
         """
 
     def _sources(self, column: Column) -> tuple[str, ...]:
@@ -126,35 +147,41 @@ class _Builder:
         return tuple(dict.fromkeys((*self.mapping.sources.get(column.name, ()), *column.spellings)))
 
     def _position(self, field: str) -> int:
-        return self.fields.index(field) + 2
+        return self.fields.index(field) + 1
 
     def _value(self, column: Column) -> str:
         if column.name in self.mapping.constants:
             return quote(self.mapping.constants[column.name])
         if column.name == self.contract.key and self.mapping.event_id_from is not None:
             return "derived_id"
-        texts = [f"texts[{self._position(f)}]" for f in self._sources(column)]
+        texts = [_text(f) for f in self._sources(column)]
         value = f"coalesce({', '.join(texts)})" if len(texts) > 1 else texts[0]
         if column.name == self.contract.key and self.mapping.rows:
             value = f"case when part > 1 then {value} || '#' || part else {value} end"
         words = self.mapping.values.get(column.name, {})
         if words:
-            cases = " ".join(f"when {quote(k)} then {quote(v)}" for k, v in words.items())
+            cases = " ".join(
+                f"when {quote(sent)} then {'null' if word is None else quote(word)}"
+                for sent, word in words.items()
+            )
             value = f"case {value} {cases} else {value} end"
         return value
 
-    def _kind(self, column: Column) -> str:
-        if column.name in self.mapping.constants or (
-            column.name == self.contract.key and self.mapping.event_id_from is not None
-        ):
-            return "'VARCHAR'"
-        kinds = [f"nullif(kinds[{self._position(f)}], 'NULL')" for f in self._sources(column)]
-        return f"coalesce({', '.join(kinds)})" if len(kinds) > 1 else kinds[0]
+    def _nested(self) -> str:
+        """Which fields hold an object or a list, looked up only where a text looks like one."""
+        paths = "[" + ", ".join(quote(f'$."{f}"') for f in self.fields) + "]"
+        plain = [c for c in self.columns if not c.structured and c.data_type == "string"]
+        brackets = " or ".join(
+            f"({c.name}_sent >= '{bracket}' and {c.name}_sent < '{following}')"
+            for c in plain
+            for bracket, following in (("[", "\\"), ("{", "|"))
+        )
+        return f"case when {brackets} then json_type(doc, {paths}) end"
 
     def _unfolded(self) -> str:
         if not self.mapping.rows:
             return "select *, 1 as part, false as unfold_error from parsed"
-        count = f"try_cast(texts[{self._position(self.mapping.rows)}] as bigint)"
+        count = f"try_cast({_text(self.mapping.rows)} as bigint)"
         return f"""
             select * exclude (repeats), unnest(range(1, repeats + 1)) as part
             from (
@@ -169,9 +196,7 @@ class _Builder:
         if self.mapping.event_id_from is None:
             return "select *, cast(null as varchar) as fingerprint from unfolded"
         fields = self.mapping.event_id_from
-        parts = [f"coalesce(texts[{self._position(f)}], '')" for f in fields] or [
-            "cast(doc as json)"
-        ]
+        parts = [f"coalesce({_text(f)}, '')" for f in fields] or ["cast(doc as json)"]
         return f"""
             select unfolded.*, left(unfolded.fingerprint, 32) || '-' || (
                 coalesce(seen.ordinal, 0) + row_number() over (
@@ -185,27 +210,24 @@ class _Builder:
             left join seen using (fingerprint)
         """
 
-    def _undeclared(self) -> str:
-        known = ", ".join(quote(f) for f in self.fields)
-        return f"list_filter(names, lambda name: not list_contains([{known}], name))"
-
-    def _never_sent(self) -> str:
-        positions = [self._position(f) for c in self.never for f in self._sources(c)]
-        return " or ".join(f"kinds[{p}] is not null" for p in positions) or "false"
-
     def _words(self) -> str:
         """Vocabulary columns as the vocabulary spells them."""
         words = ["true as has_words"]
         for column in self.columns:
             if column.vocabulary:
+                known = self.vocabulary[column.vocabulary]
                 spelled = (
                     f"trim(regexp_replace(lower({column.name}_sent), '[^a-z0-9]+', '_', 'g'), '_')"
                 )
                 cases = " ".join(
                     f"when {quote(spelling)} then {quote(value)}"
-                    for spelling, value in self.vocabulary[column.vocabulary].items()
+                    for spelling, value in known.items()
                 )
-                words.append(f"case {spelled} {cases} end as {column.name}_word")
+                canonical = ", ".join(quote(v) for v in sorted(set(known.values())))
+                words.append(
+                    f"case when {column.name}_sent in ({canonical}) then {column.name}_sent "
+                    f"else case {spelled} {cases} end end as {column.name}_word"
+                )
         return ", ".join(words)
 
     def _typed(self, column: Column) -> str:
@@ -276,13 +298,13 @@ class _Builder:
 
     def _checks(self) -> Iterator[tuple[str, str]]:
         yield f"size > {MAX_RECORD_BYTES}", "size_violation "
-        yield "doc is null or root != 'OBJECT'", "payload_malformed "
-        yield "forbidden", "pii_forbidden "
-        yield "len(list_distinct(names)) != len(names)", "payload_malformed "
+        yield "undeclared is null", "payload_malformed "  # no JSON, or no object
+        yield "is_forbidden", "pii_forbidden "
+        yield "has_repeats", "payload_malformed "
         yield "unfold_error", f"envelope_violation /{self.mapping.rows}"
         for column in self.columns:
             if column.required:
-                absent = f"{column.name}_kind is null or trim({column.name}_sent) = ''"
+                absent = f"{column.name}_sent is null or trim({column.name}_sent) = ''"
                 yield absent, f"envelope_violation /{column.name}"
         for column in self.columns:
             yield from self._column_checks(column)
@@ -292,9 +314,12 @@ class _Builder:
     def _column_checks(self, column: Column) -> Iterator[tuple[str, str]]:
         name, pointer = column.name, f"/{column.name}"
         ill_typed = "envelope_violation" if column.required else "schema_violation"
-        is_sent = f"{name}_kind is not null"
-        if not column.structured:
-            yield f"{name}_kind in ('OBJECT', 'ARRAY')", f"{ill_typed} {pointer}"
+        is_sent = f"{name}_sent is not null"
+        if not column.structured and column.data_type == "string":
+            kinds = " or ".join(
+                f"nested[{self._position(f)}] in ('OBJECT', 'ARRAY')" for f in self._sources(column)
+            )
+            yield f"nested is not null and ({kinds})", f"{ill_typed} {pointer}"
         if column.data_type == "timestamp":
             yield f"{is_sent} and {name} is null", f"time_violation {pointer}"
             yield (
@@ -313,6 +338,10 @@ class _Builder:
             yield f"{name} < {column.min}", f"schema_violation {pointer}"
         if column.max is not None:
             yield f"{name} > {column.max}", f"schema_violation {pointer}"
+
+
+def _text(field: str) -> str:
+    return f'texts."{field}"'
 
 
 def _canonical(column: Column) -> str:

@@ -1,0 +1,68 @@
+"""Every command and query of the README works as it stands, in the order in which it stands."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import duckdb
+import pytest
+from conftest import PROJECT
+
+README = (PROJECT / "README.md").read_text(encoding="utf-8")
+# These are what runs this test.
+RUNNING_NOW = {"make test", "make lint"}
+
+
+def blocks(language: str) -> list[str]:
+    """Code blocks of one language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+COMMANDS = [line for block in blocks("sh") for line in block.splitlines() if line]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the README's commands find their home: none at first."""
+    return tmp_path_factory.mktemp("readme") / "home"
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c not in RUNNING_NOW])
+def test_a_command_works(command: str, home: Path):
+    """It exits with 0."""
+    result = subprocess.run(
+        shlex.split(command),
+        cwd=PROJECT,
+        env={**os.environ, "ASSAY_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-2000:]
+
+
+def test_the_query_of_the_alert_finds_the_storm(home: Path):
+    """The SQL of the README is run on what the commands before it published."""
+    [query] = blocks("sql")
+    with duckdb.connect(str(home / "published.duckdb"), read_only=True) as gold:
+        found = gold.execute(query).fetchall()
+    assert [(domain, errors) for _, domain, errors in found] == [("play.example", 180)]
+
+
+def test_every_target_of_make_that_is_named_exists():
+    """What the README says about make is what make has."""
+    named = set(re.findall(r"`?make ([a-z-]+)", README))
+    makefile = (PROJECT / "Makefile").read_text(encoding="utf-8")
+    assert named <= set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
+
+
+def test_links_lead_somewhere():
+    """Files that the documents link to are there."""
+    for document in ("README.md", "CONTRIBUTING.md", "docs/privacy.md"):
+        text = (PROJECT / document).read_text(encoding="utf-8")
+        for link in re.findall(r"\]\(([^)#:]+)\)", text):
+            assert ((PROJECT / document).parent / link).exists(), f"{document}: {link}"
