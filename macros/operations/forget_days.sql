@@ -6,7 +6,8 @@
 
 {#-
     For a published fact: forget the days whose rows, counted by batch, are not those of its source.
-    Rows that moved to another batch (a late batch held the earlier copy) are found as well.
+    Rows that moved to another batch (a late batch held the earlier copy) are found as well. Days
+    before the first one of the source are left alone: they have outlived it.
 -#}
 {%- macro forget_relabelled_days(source, source_day, day) -%}
     {%- if is_incremental() %}
@@ -28,12 +29,14 @@
                 and now_there.batch_id = labelled.batch_id
         where coalesce(now_there.row_total, 0) != coalesce(labelled.row_total, 0)
     )
+    and {{ day }} >= (select min({{ source_day }}) from {{ source }})
     {%- endif -%}
 {%- endmacro -%}
 
 {#-
     For a mart: forget the days that its fact has labelled anew. `updated_at` of a mart's row is the
-    time at which the fact labelled its day.
+    time at which the fact labelled its day. Days before the first one of the fact are left alone:
+    gold outlives silver by years.
 -#}
 {%- macro forget_stale_days(fact, fact_day, day) -%}
     {%- if is_incremental() %}
@@ -52,6 +55,7 @@
         ) as labelled on built.period_day = labelled.period_day
         where labelled.labelled_at is null or labelled.labelled_at != built.updated_at
     )
+    and {{ day }} >= (select min({{ fact_day }}) from {{ fact }})
     {%- endif -%}
 {%- endmacro -%}
 

@@ -7,7 +7,7 @@
         {%- set type = column.data_type | lower -%}
         {%- if 'time' in type -%}
             {%- do checks.append("select '" ~ column.name ~ "' as column_name") -%}
-        {%- elif type in ['varchar', 'string', 'text'] -%}
+        {%- elif column.is_string() -%}
             {%- do checks.append(
                 "select '" ~ column.name ~ "' as column_name from " ~ model ~ " where "
                 ~ regexp_like(column.name, '[0-9]{1,2}:[0-9]{2}') ~ " group by 1"

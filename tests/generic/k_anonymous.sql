@@ -1,10 +1,14 @@
 {#-
     Every row of a mart stands for at least `k` distinct subjects, recounted from the rows of its
-    fact, or, where `safe_rows` is given, for that many rows; and what it shows as `subjects` and
-    `attempts` is what is recounted. `keys` maps columns of the mart to columns of the fact. A row
-    with no such cell in the fact fails too. Says how many rows fail, never which.
+    fact, or, where `safe_rows` is given, for that many rows; then its `category`, if the mart has
+    one, must be Other. What it shows as `subjects` and `attempts` is what is recounted. `keys` maps
+    columns of the mart to columns of the fact. A row with no such cell in the fact fails too. Says
+    how many rows fail, never which.
 -#}
-{% test k_anonymous(model, fact, keys, subject, safe_rows=none, fact_where='true', k=none) %}
+{% test k_anonymous(
+    model, fact, keys, subject, safe_rows=none, category=none, fact_where='true', k=none
+) %}
+{{ config(fail_calc='coalesce(sum(rows_too_small), 0)') }}
 
 with
 
@@ -28,7 +32,8 @@ checked as (
         recounted.people,
         recounted.row_total,
         mart.subjects,
-        mart.attempts
+        mart.attempts,
+        {{ "mart." ~ category if category else "'Other'" }} as category
     from {{ model }} as mart
     left join recounted
         on
@@ -43,7 +48,10 @@ violations as (
     where
         people is null
         or row_total != attempts
-        or (people < {{ k or var('k') }} and row_total < {{ safe_rows or 9223372036854775807 }})
+        or (
+            people < {{ k or var('k') }}
+            and (category != 'Other' or row_total < {{ safe_rows or 9223372036854775807 }})
+        )
         or coalesce(subjects, -1) != case when people >= {{ k or var('k') }} then people else -1 end
 
 )

@@ -1,5 +1,6 @@
 {#- No two rows share the values of these columns. Says how many do, never which. -#}
 {% test unique_rows(model, columns) %}
+{{ config(fail_calc='coalesce(sum(rows_repeated), 0)') }}
 
 with
 

@@ -41,9 +41,11 @@ european_medians as (
     select
         attempts.period_start,
         attempts.action,
+        attempts.subject_key,
         {{ percentile('attempts.duration_ns / 1e6', 0.5, baseline_keys) }} as p50
     from attempts
     inner join european_countries on attempts.country = european_countries.country
+    where attempts.duration_ns is not null
 
 ),
 
@@ -55,6 +57,7 @@ baselines as (
         any_value(p50) as p50
     from european_medians
     group by period_start, action
+    having {{ is_large_enough('subject_key', var('k')) }}
 
 ),
 

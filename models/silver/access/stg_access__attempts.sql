@@ -66,15 +66,19 @@ cleaned as (
         {{ utc_timestamp('ingested_at') }} as ingested_at,
         action,
         status,
-        duration as duration_ns,
-        coalesce(nullif(lower(trim(domain)), ''), 'unknown') as domain,
+        {{ try_cast('duration', 'int64') }} as duration_ns,
+        case
+            when {{ regexp_like(squeezed('domain'), '^[a-z0-9.:_-]{1,253}$') }}
+                then {{ squeezed('domain') }}
+            else 'unknown'
+        end as domain,
         upper(trim(geo)) as geo,
         upper(trim(country)) as registered_country,
         upper(trim(currency)) as currency,
-        nullif(lower(trim(email)), '') as email,
+        {{ squeezed('email') }} as email,
         nullif({{ regexp_replace_all('phone', '[^0-9]+', '') }}, '') as phone,
-        nullif(lower(trim(ip)), '') as ip,
-        nullif(lower(trim(fp)), '') as fp
+        {{ squeezed('ip') }} as ip,
+        {{ squeezed('fp') }} as fp
     from kept
 
 ),

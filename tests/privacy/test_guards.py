@@ -1,0 +1,265 @@
+"""Every guard of the dbt project goes red for the fault that it is there for, and for no other.
+
+Faults are planted in copies of the demo's warehouse, several in one copy, and dbt runs all of its
+data tests there. The demo itself was built with these tests green.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from conftest import PROJECT, Demo, run_dbt
+
+from loaders.home import Home
+
+FACT = "int_access__published_attempts"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is done to the warehouse, the guard that must see it, and whom else it disturbs."""
+
+    guard: str
+    model: str
+    sql: str
+    also: tuple[tuple[str, str], ...] = ()
+
+
+# A row of the fact on a day that no mart has, so that no other cell changes.
+THREE_PEOPLE = f"""
+    insert into silver.{FACT} by name
+    select
+        'planted' || n as event_id, 'planted' as batch_id, date '2020-01-01' as attempted_on,
+        'a.example' as domain, 'login' as action, 'success' as status, 'none' as error_code,
+        'none' as field, 'DE' as country, true as is_published, false as is_safe_cell,
+        'person' || n as subject_key, 1000000 as duration_ns, timestamp '2020-01-02' as labelled_at
+    from range(3) as people(n);
+    insert into gold.attempts_daily by name
+    select
+        date '2020-01-01' as period_start, 'a.example' as domain, 'login' as action,
+        'success' as status, 'none' as error_code, 'DE' as country, 3 as attempts, 0 as errors,
+        timestamp '2020-01-02' as updated_at
+"""
+
+# Three people of a country that stands alone, published under a name of their own.
+RELABELLED = f"""
+    create temp table chosen as
+    select {{cell}}, country, list(distinct subject_key order by subject_key)[:3] as people
+    from silver.{FACT}
+    where is_published and country != 'Other' and published_hour is not null
+    group by all
+    having count(distinct subject_key) >= 20
+    order by all
+    limit 1;
+    update silver.{FACT} as fact set country = 'XX'
+    from chosen
+    where
+        ({{fact_cell}}, fact.country) = ({{chosen_cell}}, chosen.country)
+        and list_contains(chosen.people, fact.subject_key)
+"""
+CELL = ["attempted_on", "domain", "action", "status", "error_code", "field", "published_hour"]
+
+FAULTS = {
+    "a row of three people": Fault(
+        "k_anonymous", "attempts_daily", THREE_PEOPLE, (("blocks_pass", FACT),)
+    ),
+    "one attempt too many": Fault(
+        "k_anonymous",
+        "attempts_hourly",
+        "update gold.attempts_hourly set attempts = attempts + 1 "
+        "where rowid = (select max(rowid) from gold.attempts_hourly)",
+    ),
+    "wrong number of people": Fault(
+        "k_anonymous",
+        "attempt_errors_daily",
+        "update gold.attempt_errors_daily set subjects = subjects + 1 "
+        "where rowid = (select max(rowid) from gold.attempt_errors_daily where subjects > 0)",
+    ),
+    "a row without attempts": Fault(
+        "k_anonymous",
+        "response_times_daily",
+        "insert into gold.response_times_daily by name select date '2020-01-01' as period_start, "
+        "'DE' as country, 'login' as action, 500 as attempts, 400 as subjects, "
+        "timestamp '2020-01-02' as updated_at",
+    ),
+    "a column of pseudonyms": Fault(
+        "no_pii_columns",
+        "response_times_daily",
+        "alter table gold.response_times_daily add column email_key varchar",
+    ),
+    "a column of instants": Fault(
+        "day_grain",
+        "response_times_daily",
+        "alter table gold.response_times_daily add column seen timestamp",
+    ),
+    "a row twice": Fault(
+        "unique_rows",
+        "attempts_hourly",
+        "insert into gold.attempts_hourly from gold.attempts_hourly where rowid = 0",
+    ),
+    "a null": Fault(
+        "filled",
+        "attempts_hourly",
+        "update gold.attempts_hourly set updated_at = null where rowid = 0",
+    ),
+    "an attempt lost in silver": Fault(
+        "assert_silver_holds_every_attempt",
+        "",
+        "delete from silver.stg_access__attempts "
+        "where event_id = (select max(event_id) from silver.stg_access__attempts)",
+    ),
+    "a block of three people": Fault(
+        "blocks_pass",
+        FACT,
+        RELABELLED.format(
+            cell=", ".join(CELL),
+            fact_cell=", ".join(f"fact.{column}" for column in CELL),
+            chosen_cell=", ".join(f"chosen.{column}" for column in CELL),
+        ),
+        (
+            ("k_anonymous", "attempts_hourly"),
+            ("k_anonymous", "attempts_daily"),
+            ("k_anonymous", "response_times_daily"),
+        ),
+    ),
+    "a clock in a text": Fault(
+        "day_grain",
+        "attempt_errors_daily",
+        "update gold.attempt_errors_daily set error_code = 'at 14:05' "
+        "where rowid = (select max(rowid) from gold.attempt_errors_daily)",
+        (("k_anonymous", "attempt_errors_daily"),),
+    ),
+    "a raw column in capitals": Fault(
+        "no_pii_columns",
+        "attempts_daily",
+        'alter table gold.attempts_daily add column "EMAIL" varchar',
+    ),
+    "a gap between buckets": Fault(
+        "buckets_cover_every_number",
+        "amount_buckets",
+        "update silver.amount_buckets set upper_excl = 900 where label = '$0-1000'",
+    ),
+    "a median of few people": Fault(
+        "percentiles_have_people",
+        "response_times_daily",
+        "update gold.response_times_daily set p95_ms = 1 where rowid = "
+        "(select max(rowid) from gold.response_times_daily where subjects between 10 and 49)",
+    ),
+    "a double in silver": Fault(
+        "assert_silver_holds_every_attempt",
+        "",
+        "insert into silver.int_access__duplicates by name select 'attempts' as table_name, "
+        "event_id, batch_id, line_number, ingested_at, payload_key, 'duplicate_exact' as code "
+        "from silver.stg_access__attempts order by event_id limit 1",
+    ),
+}
+# Faults that do not hide each other: all of a group are planted in one home.
+GROUPS = [list(FAULTS)[:9], list(FAULTS)[9:]]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What came of a run of all data tests: guard and model of each, and those that failed."""
+
+    passed: set[tuple[str, str]]
+    failed: set[tuple[str, str]]
+
+
+def run_guards(demo: Demo, folder: Path, faults: list[str]) -> Run:
+    """Plant faults in a copy of the demo and run every data test there."""
+    home = Home(folder / "home")
+    home.path.mkdir()
+    for path in (demo.home.marker, demo.home.vault, demo.home.warehouse):
+        shutil.copy(path, home.path)
+    shutil.copytree(demo.home.bronze, home.bronze)
+    with duckdb.connect(str(home.warehouse)) as warehouse:
+        for sql in faults:
+            assert warehouse.execute(sql).fetchall() != [(0,)], f"changed nothing: {sql}"
+    run_dbt(home, "test", "--select", "test_type:data", check=False)
+    target = home.path / "target"
+    nodes = json.loads((target / "manifest.json").read_text(encoding="utf-8"))["nodes"]
+    results = json.loads((target / "run_results.json").read_text(encoding="utf-8"))["results"]
+    outcomes: dict[str, set[tuple[str, str]]] = {"pass": set(), "fail": set()}
+    for result in results:
+        if result["unique_id"].startswith("operation."):  # what runs at the end of every run
+            continue
+        outcomes[result["status"]].add(guard_of(nodes[result["unique_id"]]))
+    return Run(outcomes["pass"], outcomes["fail"])
+
+
+def guard_of(node: dict[str, Any]) -> tuple[str, str]:
+    """Name of a test and the model that it is on, "" where it is on none."""
+    generic = node.get("test_metadata") or {"name": node["name"]}
+    return generic["name"], (node.get("attached_node") or "").rpartition(".")[2]
+
+
+@pytest.fixture(scope="module")
+def runs(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
+    return [
+        run_guards(demo, tmp_path_factory.mktemp("faulty"), [FAULTS[name].sql for name in group])
+        for group in GROUPS
+    ]
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_guard_sees_its_fault(name: str, runs: list[Run]) -> None:
+    fault = FAULTS[name]
+    run = runs[0 if name in GROUPS[0] else 1]
+    assert (fault.guard, fault.model) in run.failed
+
+
+@pytest.mark.parametrize("group", range(len(GROUPS)))
+def test_no_other_guard_goes_red(group: int, runs: list[Run]) -> None:
+    """A guard that is red for anything would be switched off before long."""
+    faults = [FAULTS[name] for name in GROUPS[group]]
+    meant = {(fault.guard, fault.model) for fault in faults}
+    disturbed = {guard for fault in faults for guard in fault.also}
+    run = runs[group]
+    print(f"{len(run.passed)} guards green, {len(run.failed)} red: {sorted(run.failed)}")
+    assert run.failed - meant - disturbed == set()
+    assert len(run.passed) > len(run.failed)
+
+
+def test_every_generic_guard_has_a_fault() -> None:
+    """A guard without a planted fault proves nothing: one that is added must be added here."""
+    guards = {path.stem for folder in ("generic", "singular") for path in sql_of(folder)}
+    assert guards == {fault.guard for fault in FAULTS.values()}
+
+
+def sql_of(folder: str) -> list[Path]:
+    return sorted((PROJECT / "tests" / folder).glob("*.sql"))
+
+
+STORM = f"""
+    delete from gold.attempts_hourly;
+    delete from gold.attempts_daily;
+    delete from gold.response_times_daily;
+    create temp table storm as
+    select {", ".join(CELL)}
+    from silver.{FACT}
+    where is_published and is_safe_cell and published_hour is not null
+    group by all
+    having count(distinct subject_key) < 10
+    order by all
+    limit 1;
+    update silver.{FACT} as fact set country = 'XX'
+    from storm
+    where ({", ".join(f"fact.{c}" for c in CELL)}) = ({", ".join(f"storm.{c}" for c in CELL)})
+"""
+
+
+def test_a_storm_of_few_people_may_not_name_its_country(
+    demo: Demo, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Rule 5: 100 rows publish a cell of safe keys only, and a country is no safe key.
+
+    The marts are emptied, so that no count of theirs can give the fault away.
+    """
+    run = run_guards(demo, tmp_path_factory.mktemp("storm"), [STORM])
+    assert ("blocks_pass", FACT) in run.failed

@@ -1,0 +1,454 @@
+"""No small cell can be computed from the marts of attempts: rule 5a.6, attack R4, exactly.
+
+An attacker who knows every published number, and even which atoms it counts, adds and subtracts.
+An atom is the finest cell of raw rows: an hour, the safe keys, a raw country. One table is one
+day, since nothing published reaches across days. ASSAY_LONG=1 tries 600 tables instead of 60.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pytest
+from compiled import compile_models, sandbox
+from row_space import computable_sets, inseparable_sets, reduced_basis
+
+TABLES = 600 if os.environ.get("ASSAY_LONG") else 60
+FIXED_SEED = 20260104
+FRESH_SEED = int(os.environ.get("ASSAY_SEED", time.time_ns() % 10**9))
+K, SAFE_ROWS = 10, 100  # design.md, rule 5
+FACT = "int_access__published_attempts"
+FIRST_DAY = date(2026, 1, 1)
+SAFE_KEYS = ("domain", "action", "status", "error_code", "field")
+OUTCOMES = [
+    ("success", "none", "none"),
+    ("error", "email_taken", "email"),
+    ("error", "rate_limited", "none"),
+    ("error", "validation_failed", "email"),
+    ("error", "validation_failed", "phone"),
+    ("blocked", "account_blocked", "none"),
+    ("test", "none", "none"),
+]
+
+Row = dict[str, Any]
+Published = Callable[[Row], bool]
+
+
+@dataclass(frozen=True)
+class Mart:
+    """How the rows of a mart are said to be made of labelled attempts.
+
+    `keys` maps its columns to labels. Each of `counts` is the number of attempts that also satisfy
+    a condition. `part_of_total` is a count and its share of all attempts but tests of `total_keys`,
+    from which the total can be computed.
+    """
+
+    keys: dict[str, str]
+    where: Published
+    counts: dict[str, Published]
+    part_of_total: tuple[str, str] | None = None
+    total_keys: tuple[str, ...] = ("period_start", "domain", "action")
+
+
+def everything(row: Row) -> bool:
+    return True
+
+
+def no_test(row: Row) -> bool:
+    return bool(row["status"] != "test")
+
+
+CELL = {k: k for k in ("domain", "action", "status", "error_code", "country")}
+ERRORS = {"attempts": everything, "errors": lambda row: row["status"] == "error"}
+MARTS = {
+    "attempts_hourly": Mart(
+        {"period_start": "published_hour", **CELL},
+        lambda row: row["published_hour"] is not None,
+        ERRORS,
+        ("errors", "error_rate"),
+    ),
+    "attempts_daily": Mart(
+        {"period_start": "attempted_on", **CELL}, everything, ERRORS, ("errors", "error_rate")
+    ),
+    "attempt_errors_daily": Mart(
+        {
+            "period_start": "attempted_on",
+            **{k: k for k in ("domain", "action", "error_code", "field")},
+        },
+        no_test,
+        {
+            "attempts": everything,
+            "blocked": lambda row: row["status"] == "blocked",
+            "registered": lambda row: row["status"] == "success" and row["action"] == "signup",
+            "email_already_used": lambda row: row["error_code"] == "email_taken",
+        },
+        ("attempts", "share"),
+    ),
+    "response_times_daily": Mart(
+        {"period_start": "attempted_on", "country": "country", "action": "action"},
+        no_test,
+        {"attempts": everything},
+    ),
+}
+
+
+@dataclass
+class Table:
+    """The raw rows of one day by atom, and the sets of atoms whose totals are published."""
+
+    members: dict[int, list[Row]] = field(default_factory=dict)
+    published: set[frozenset[int]] = field(default_factory=set)
+
+    def is_small(self, atoms: Iterable[int]) -> bool:
+        """Whether the atoms together say something about fewer people than may be."""
+        rows = [row for atom in atoms for row in self.members[atom]]
+        if len({row["subject_key"] for row in rows} - {None}) >= K:
+            return False
+        return len(rows) < SAFE_ROWS or not self.is_named_by_safe_keys(atoms)
+
+    def is_named_by_safe_keys(self, atoms: Iterable[int]) -> bool:
+        """Whether the atoms are all the countries of their hours."""
+        hours = {self.hour_cell(atom) for atom in atoms}
+        return set(atoms) == {atom for atom in self.members if self.hour_cell(atom) in hours}
+
+    def hour_cell(self, atom: int) -> tuple[Any, ...]:
+        row = self.members[atom][0]
+        return (row["hour"], *(row[key] for key in SAFE_KEYS))
+
+    def small_atoms(self) -> int:
+        return sum(self.is_small([atom]) for atom in self.members)
+
+    def disclosed_atoms(self) -> list[frozenset[int]]:
+        """Small atoms whose exact number follows from the published ones."""
+        return [s for s in computable_sets(self.published) if len(s) == 1 and self.is_small(s)]
+
+    def small_unions(self) -> list[frozenset[int]]:
+        """Smallest sets that any published number tells apart, where they are too small."""
+        return [s for s in inseparable_sets(self.published) if self.is_small(s)]
+
+
+@pytest.fixture(scope="module")
+def models() -> dict[str, Any]:
+    return compile_models(f"{FACT}+")
+
+
+@pytest.fixture(scope="module", params=[FIXED_SEED, FRESH_SEED], ids=["fixed seed", "fresh seed"])
+def attempts(request: pytest.FixtureRequest) -> list[Row]:
+    print(f"seed {request.param}")
+    return list(random_attempts(request.param))
+
+
+def random_attempts(seed: int) -> Iterator[Row]:
+    """Small days: a few safe cells of a few hours of a few countries, most near a threshold."""
+    chosen = random.Random(seed)
+    number = 0
+    for table in range(TABLES):
+        start = datetime.combine(FIRST_DAY + timedelta(days=table), datetime.min.time())
+        people = chosen.choice((25, 60, 400))
+        sizes = chosen.choice(((1, 2, 3), (1, 3, 9, 10, 12), (2, 8, 10, 11, 25), (1, 1, 1, 30)))
+        domains = ["a.example", "b.example"][: chosen.randint(1, 2)]
+        actions = ["signup", "login"][: chosen.randint(1, 2)]
+        for domain in domains:
+            for action in actions:
+                for status, error_code, about in chosen.sample(OUTCOMES, chosen.randint(1, 4)):
+                    for hour in chosen.sample(range(24), chosen.randint(1, 4)):
+                        for country in chosen.sample(
+                            ["DE", "FR", "JP", "TR"], chosen.randint(1, 4)
+                        ):
+                            is_storm = chosen.random() < 0.04
+                            for _ in range(100 if is_storm else chosen.choice(sizes)):
+                                number += 1
+                                person = chosen.randrange(2 if is_storm else people)
+                                yield {
+                                    "event_id": f"e{number}",
+                                    "batch_id": "b",
+                                    "attempted_at": start
+                                    + timedelta(hours=hour, seconds=chosen.randrange(3600)),
+                                    "domain": domain,
+                                    "action": action,
+                                    "status": status,
+                                    "error_code": error_code,
+                                    "field": about,
+                                    "country": country,
+                                    "subject_key": f"p{person}" if chosen.random() < 0.97 else None,
+                                    "duration_ns": chosen.randrange(10**6, 10**9),
+                                }
+
+
+def build(models: dict[str, Any], attempts: list[Row]) -> duckdb.DuckDBPyConnection:
+    """A database in which the compiled fact and its marts were made of these attempts."""
+    connection = sandbox()
+    connection.execute("attach ':memory:' as warehouse")
+    connection.execute("create schema warehouse.silver")
+    connection.execute("create schema warehouse.gold")
+    connection.execute(
+        "create table warehouse.silver.domains as "
+        "select 'a.example' as domain, 'landing' as domain_kind"
+    )
+    connection.execute(
+        "create table warehouse.silver.countries as "
+        "select unnest(['DE', 'FR', 'JP', 'TR']) as country, unnest([true, true, false, false]) "
+        "as is_eu"
+    )
+    connection.register("random_attempts", pa.Table.from_pylist(attempts))
+    connection.execute(
+        "create table warehouse.silver.stg_access__attempts as select * from random_attempts"
+    )
+    for name in (FACT, *MARTS):
+        node = models[name]
+        connection.execute(f"create table {node['relation_name']} as {node['compiled_code']}")
+    return connection
+
+
+def rows_of(connection: duckdb.DuckDBPyConnection, query: str) -> list[Row]:
+    result = connection.execute(query)
+    names = [column[0] for column in result.description]
+    return [dict(zip(names, values, strict=True)) for values in result.fetchall()]
+
+
+def audit(models: dict[str, Any], attempts: list[Row]) -> list[Table]:
+    """The tables, each with the sets that every number of every mart is the total of.
+
+    A number that is not the total of a set of whole atoms ends the audit.
+    """
+    with build(models, attempts) as connection:
+        labelled = rows_of(
+            connection,
+            "select fact.*, raw.country as raw_country, "
+            f"date_trunc('hour', raw.attempted_at) as hour from warehouse.silver.{FACT} as fact "
+            "inner join warehouse.silver.stg_access__attempts as raw using (event_id)",
+        )
+        marts = {
+            mart: rows_of(connection, f"select * from warehouse.gold.{mart}") for mart in MARTS
+        }
+    assert len(labelled) == len(attempts)
+    atoms = number_atoms(labelled, "raw_country")
+    tables: dict[date, Table] = defaultdict(Table)
+    for row in labelled:
+        tables[row["attempted_on"]].members.setdefault(atoms[row["event_id"]], []).append(row)
+    for name, mart in MARTS.items():
+        for day, ones, number in published_totals(mart, marts[name], labelled, atoms):
+            total = sum(len(tables[day].members[atom]) for atom in ones)
+            assert number == total, f"{name}: {number} is not the total of whole atoms"
+            if ones:
+                tables[day].published.add(ones)
+    return list(tables.values())
+
+
+def number_atoms(rows: list[Row], country: str) -> dict[str, int]:
+    """The atom of each event."""
+    numbers: dict[tuple[Any, ...], int] = {}
+    return {
+        row["event_id"]: numbers.setdefault(
+            (row["hour"], row[country], *(row[key] for key in SAFE_KEYS)), len(numbers)
+        )
+        for row in rows
+    }
+
+
+def published_totals(
+    mart: Mart, rows: list[Row], labelled: list[Row], atoms: dict[str, int]
+) -> Iterator[tuple[date, frozenset[int], int]]:
+    """Day, set of atoms and value of each number that a mart shows or lets compute."""
+    visible = [row for row in labelled if row["is_published"] and mart.where(row)]
+    cells: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
+    totals: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
+    for row in visible:
+        cells[tuple(row[label] for label in mart.keys.values())].append(row)
+        if no_test(row):
+            totals[
+                tuple(row[mart.keys[key]] for key in mart.total_keys if key in mart.keys)
+            ].append(row)
+    for row in rows:
+        cell = cells[tuple(row[key] for key in mart.keys)]
+        assert cell, "a row that no published attempt belongs to"
+        day = cell[0]["attempted_on"]
+        for column, condition in mart.counts.items():
+            counted = [member for member in cell if condition(member)]
+            yield day, frozenset(atoms[member["event_id"]] for member in counted), row[column]
+        if mart.part_of_total and row[mart.part_of_total[0]] and row[mart.part_of_total[1]]:
+            part, share = (row[column] for column in mart.part_of_total)
+            total = totals[tuple(row[key] for key in mart.total_keys)]
+            yield day, frozenset(atoms[m["event_id"]] for m in total), round(part / share)
+
+
+def test_every_mart_of_the_fact_is_audited(models: dict[str, Any]) -> None:
+    """A mart that is added without a word here would be a hole in the audit."""
+    readers = {
+        name
+        for name, node in models.items()
+        if f"model.assay.{FACT}" in node["depends_on"]["nodes"]
+    }
+    assert readers == set(MARTS)
+
+
+def test_every_whole_number_of_a_mart_is_audited(models: dict[str, Any]) -> None:
+    """But distinct people, who do not add up, and percentiles."""
+    for name, mart in MARTS.items():
+        columns = models[name]["columns"].values()
+        whole = {column["name"] for column in columns if column["data_type"] == "int64"}
+        assert whole - {"subjects", "p50_ms", "p95_ms", "p99_ms"} == set(mart.counts), name
+
+
+def test_nothing_small_follows_from_the_marts(models: dict[str, Any], attempts: list[Row]) -> None:
+    """No small atom is in the row space, and no small union can be made at all."""
+    tables = audit(models, attempts)
+    disclosed = [table.disclosed_atoms() for table in tables]
+    unions = [table.small_unions() for table in tables]
+    print(
+        f"{len(tables)} tables, {sum(len(t.members) for t in tables)} atoms, "
+        f"{sum(t.small_atoms() for t in tables)} of them small, "
+        f"{sum(len(t.published) for t in tables)} published totals: "
+        f"{sum(map(bool, disclosed))} tables with an atom disclosed, "
+        f"{sum(map(bool, unions))} with a small union"
+    )
+    assert len(tables) == TABLES
+    assert not any(disclosed)
+    assert not any(unions)
+
+
+def test_random_tables_reach_every_branch(models: dict[str, Any], attempts: list[Row]) -> None:
+    """Else the audit would prove little: hours, rests, Other, storms and withheld rows occur."""
+    with build(models, attempts) as connection:
+        counts = rows_of(
+            connection,
+            f"""
+            with cells as (
+                select
+                    attempted_on, {", ".join(SAFE_KEYS)}, published_hour, country,
+                    any_value(is_published) as is_published,
+                    any_value(is_safe_cell) as is_safe_cell,
+                    count(distinct subject_key) as people
+                from warehouse.silver.{FACT}
+                group by all
+            )
+            select
+                count(*) filter (published_hour is not null) as hours,
+                count(*) filter (published_hour is null and is_published) as rests,
+                count(*) filter (not is_published) as withheld,
+                count(*) filter (country != 'Other') as countries,
+                count(*) filter (country = 'Other' and not is_safe_cell) as others,
+                count(*) filter (is_published and people < {K}) as storms
+            from cells
+            """,
+        )[0]
+    print(counts)
+    assert min(counts.values()) >= 5
+
+
+def test_suppression_per_mart_and_period_leaks(attempts: list[Row]) -> None:
+    """The twin: each mart drops its own small cells, and the day has a true total."""
+    tables = sabotaged_tables(attempts)
+    leaking = [table for table in tables if table.disclosed_atoms()]
+    disclosed = sum(len(table.disclosed_atoms()) for table in tables)
+    print(
+        f"{len(leaking)} of {len(tables)} tables leak, {disclosed} of "
+        f"{sum(table.small_atoms() for table in tables)} small atoms"
+    )
+    assert len(leaking) > len(tables) / 2
+
+
+def sabotaged_tables(attempts: list[Row]) -> list[Table]:
+    raw = [
+        {
+            **row,
+            "hour": row["attempted_at"].replace(minute=0, second=0),
+            "day": row["attempted_at"].date(),
+        }
+        for row in attempts
+    ]
+    atoms = number_atoms(raw, "country")
+    tables: dict[date, Table] = defaultdict(Table)
+    for row in raw:
+        tables[row["day"]].members.setdefault(atoms[row["event_id"]], []).append(row)
+    cell = ("domain", "action", "status", "error_code")
+    marts = [
+        (("hour", *cell, "country"), K),
+        (("day", *cell, "country"), K),
+        (("day", "domain", "action", "error_code", "field"), K),
+        (("day", "country", "action"), K),
+        (("day", "domain", "action"), 0),
+    ]
+    for keys, k in marts:
+        cells: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
+        for row in raw:
+            cells[tuple(row[key] for key in keys)].append(row)
+        for members in cells.values():
+            if len({row["subject_key"] for row in members} - {None}) >= k:
+                ones = frozenset(atoms[row["event_id"]] for row in members)
+                tables[members[0]["day"]].published.add(ones)
+    return list(tables.values())
+
+
+FAULTS = {
+    "what is withheld is published": (
+        "hour_verdicts.verdict != 'withheld' as is_published",
+        "true as is_published",
+    ),
+    "no country is absorbed": ("ranked.smallness > 1", "ranked.smallness > 0"),
+    "hours count rows": ("(count(distinct subject_key)", "(count(*)"),
+    "every country stands alone": ("country_verdicts.verdict = 'alone'", "true"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_planted_fault_in_the_fact_is_seen(fault: str, models: dict[str, Any]) -> None:
+    right, wrong = FAULTS[fault]
+    sql = models[FACT]["compiled_code"]
+    assert right in sql
+    faulty = {**models, FACT: {**models[FACT], "compiled_code": sql.replace(right, wrong)}}
+    tables = audit(faulty, list(random_attempts(FIXED_SEED)))
+    leaking = sum(bool(table.small_unions()) for table in tables)
+    print(f"{fault}: {leaking} of {len(tables)} tables leak")
+    assert leaking > 0
+
+
+TRUE_TOTALS = {
+    "of a cell": (r"is_published\s+and true", "true"),
+    "under a rate": (
+        r"sum\([^()]*\) over \([^()]*\) as attempts_of_action",
+        "(select count(*) from warehouse.silver.stg_access__attempts as raw where "
+        "raw.status != 'test' and cast(raw.attempted_at as date) = cells.period_start "
+        "and raw.domain = cells.domain and raw.action = cells.action) as attempts_of_action",
+    ),
+}
+
+
+@pytest.mark.parametrize("place", TRUE_TOTALS)
+def test_a_true_total_in_a_mart_is_seen(place: str, models: dict[str, Any]) -> None:
+    """A number over all attempts instead of the published ones gives the withheld ones away."""
+    right, wrong = TRUE_TOTALS[place]
+    sql, replaced = re.subn(right, wrong, models["attempts_daily"]["compiled_code"])
+    assert replaced == 1
+    faulty = {**models["attempts_daily"], "compiled_code": sql}
+    with pytest.raises(AssertionError, match=r"whole atoms|no published attempt"):
+        audit({**models, "attempts_daily": faulty}, list(random_attempts(FIXED_SEED)))
+
+
+def test_the_attack_agrees_with_numpys_rank() -> None:
+    """Control of the attack: a unit vector is found just if it does not raise the rank."""
+    chosen = np.random.default_rng(FIXED_SEED)
+    found = 0
+    for _ in range(200):
+        matrix = chosen.integers(0, 2, (chosen.integers(1, 8), 7))
+        sets = [frozenset(np.flatnonzero(row).tolist()) for row in matrix]
+        basis = reduced_basis(s for s in sets if s)
+        single = {min(row) for row in basis if len(row) == 1}
+        rank = np.linalg.matrix_rank(matrix)
+        assert len(basis) == rank
+        assert single == {
+            i for i in range(7) if np.linalg.matrix_rank([*matrix, np.eye(7)[i]]) == rank
+        }
+        found += len(single)
+    assert found > 100
