@@ -1,0 +1,90 @@
+"""Land a file again and again, each time stopped one step later: what test_crash.py runs.
+
+    python steps.py kill|fail FOLDER FILE
+
+A step is any call that changes the home: to open a file for writing, fsync, rename, make or remove.
+Attempt n lands FILE in FOLDER/<n>, a copy of FOLDER/template, and is stopped before its n-th step:
+`kill` ends the process as kill -9 does, `fail` makes that one call fail as on a full disk. The last
+attempt is the first that needs no n-th step. Prints one line per attempt: n and the step.
+"""
+
+import errno
+import os
+import shutil
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas  # noqa: F401 - what landing loads when it is needed: here once, not in every child
+import pyarrow.dataset  # noqa: F401
+
+from loaders.contracts import load_contracts
+from loaders.home import Home
+from loaders.landing import land_file
+
+_CHANGES = {"os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.link", "os.truncate"}
+
+
+def stop_before(number: int, mode: str, home: Path, report: int) -> None:
+    """Arrange that this process is stopped before its n-th change of the home."""
+    root, fsync, done = str(home), os.fsync, 0
+
+    def step(name: str, path: str) -> None:
+        nonlocal done
+        done += 1
+        if done == number:
+            os.write(report, f"{name} {path.removeprefix(root)}".encode())
+            if mode == "kill":
+                os.kill(os.getpid(), signal.SIGKILL)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def heard(event: str, arguments: tuple[Any, ...]) -> None:
+        is_writing = (
+            event == "open"
+            and isinstance(arguments[2], int)
+            and arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
+        )
+        if (event in _CHANGES or is_writing) and str(arguments[0]).startswith(root):
+            step(event, str(arguments[0]))
+
+    def watched_fsync(file: Any) -> None:
+        descriptor = file if isinstance(file, int) else file.fileno()
+        step("fsync", str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+        fsync(file)
+
+    os.fsync = watched_fsync
+    sys.addaudithook(heard)
+
+
+def attempt(number: int, mode: str, home: Path, file: Path) -> str:
+    """Land in a process of its own. Returns the step that it was stopped at, if any."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        stop_before(number, mode, home, writing)
+        try:
+            land_file(Home(home), "attempts", file)
+        except OSError:
+            os._exit(1)
+        os._exit(0)
+    os.close(writing)
+    os.waitpid(child, 0)
+    with os.fdopen(reading) as said:
+        return said.read()
+
+
+def main(mode: str, folder: Path, file: Path) -> None:
+    """Attempt until nothing is left to stop. The parent lands nothing, so forking it is safe."""
+    load_contracts()
+    stopped, number = "yes", 0
+    while stopped:
+        number += 1
+        home = folder / str(number)
+        shutil.copytree(folder / "template", home)
+        stopped = attempt(number, mode, home, file)
+        print(number, stopped, flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]).resolve(), Path(sys.argv[3]).resolve())

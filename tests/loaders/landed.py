@@ -1,0 +1,79 @@
+"""What the tests of landing share: the real command, and bronze read without Assay's own code."""
+
+from __future__ import annotations
+
+import os
+import random
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from loaders.home import Home
+
+ASSAY = Path(sys.executable).with_name("assay")
+LONG = os.environ.get("ASSAY_LONG") == "1"
+
+ATTEMPT = {
+    "event_id": "e1",
+    "timestamp": "2026-05-01T10:00:00Z",
+    "action": "login",
+    "status": "success",
+}
+
+
+def assay(
+    *arguments: object, home: Home | Path | None = None, stdin: bytes = b"", **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run `assay` as a user does. Nothing of the caller's ASSAY_ variables reaches it."""
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("ASSAY_")}
+    where = ["--home", str(home.path if isinstance(home, Home) else home)] if home else []
+    result = subprocess.run(
+        [str(ASSAY), *map(str, arguments), *where],
+        env={**inherited, **environment},
+        input=stdin,
+        capture_output=True,
+        check=False,
+    )
+    return subprocess.CompletedProcess(
+        result.args, result.returncode, result.stdout.decode(), result.stderr.decode()
+    )
+
+
+def batch_files(home: Home, table: str) -> list[Path]:
+    """The Parquet files of a table that hold batches, so not the empty one with the schema."""
+    files = (home.bronze / table).glob("ingest_date=*/*.parquet")
+    return sorted(file for file in files if file.name != "schema.parquet")
+
+
+def bronze_rows(home: Home, table: str = "attempts") -> list[dict[str, Any]]:
+    """Every row of a bronze table, in order of batch and line."""
+    rows = [
+        row for file in batch_files(home, table) for row in pq.ParquetFile(file).read().to_pylist()
+    ]
+    return sorted(rows, key=lambda row: (row["batch_id"], row.get("line_number") or 0))
+
+
+def says_one_line(result: subprocess.CompletedProcess[str]) -> str:
+    """The one line that a failed command said, and that it said nothing else."""
+    assert result.stdout == ""
+    assert result.stderr.count("\n") == 1, result.stderr
+    return result.stderr.strip()
+
+
+def to_mend(what: str) -> pytest.MarkDecorator:
+    """A test that a known weakness fails. Strict: once it is mended, the mark has to go."""
+    return pytest.mark.xfail(strict=True, reason=what)
+
+
+@pytest.fixture
+def dice() -> Iterator[random.Random]:
+    """Randomness of a printed seed. ASSAY_SEED repeats one."""
+    seed = int(os.environ.get("ASSAY_SEED") or secrets.randbelow(2**32))
+    print(f"ASSAY_SEED={seed}")
+    yield random.Random(seed)
