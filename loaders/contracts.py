@@ -152,7 +152,12 @@ class Contract:
 def load_contracts(folder: Path = CONTRACTS) -> dict[str, Contract]:
     """Read every contract of the folder, by table name. Raises ContractError."""
     contracts = [contract for path in sorted(folder.glob("*.yml")) for contract in _read(path)]
-    return {contract.table: contract for contract in contracts}
+    by_table = {contract.table: contract for contract in contracts}
+    if len(by_table) != len(contracts):
+        tables = [contract.table for contract in contracts]
+        twice = sorted({table for table in tables if tables.count(table) > 1})
+        raise ContractError(f"Declared in two files: {', '.join(twice)}. Keep one.")
+    return by_table
 
 
 def contract_of(table: str) -> Contract:

@@ -87,6 +87,7 @@ def init_home(given: str | Path | None = None, residency: str = "eu") -> tuple[H
             "Use another folder: residencies never share a home."
         )
     home.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    home.path.chmod(0o700)  # a folder that was there already may be open to others
     _make_bronze(home)
     vault.init_vault(home.vault, residency)
     if is_new:

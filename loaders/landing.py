@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ import pyarrow.compute as pc
 
 from loaders import bronze
 from loaders.contracts import PROJECT, Contract, contract_of
+from loaders.errors import AssayError
 from loaders.home import Home, connect
 from loaders.mapping import Mapping, load_mapping
 from loaders.records import Documents, read_documents
@@ -44,7 +44,7 @@ class LandingResult:
     accepted: int = 0
     rejected: int = 0
     duplicates: int = 0
-    codes: Counter[str] = field(default_factory=Counter)
+    codes: dict[str, int] = field(default_factory=dict)
     sequences: dict[str, list[int]] = field(default_factory=dict)  # producer -> first, last
 
     def note_sequences(self, rows: pa.Table) -> None:
@@ -72,11 +72,14 @@ def land_file(
     """
     bronze.recover(home)
     contract = contract_of(table)
+    if contract.silver is None:
+        raise AssayError(f"{table} is written by Assay itself. Land events in a table of events.")
     mapping = load_mapping(mapping_file, contract)
     checksum = _checksum(path)
     batch_id = hashlib.sha256(f"{table}\n{mapping.digest}\n{checksum}".encode()).hexdigest()[:32]
     result = LandingResult(table, name or path.name, batch_id)
     with bronze.batch_lock(home, batch_id):
+        bronze.recover(home)  # whoever held the lock may have died between commit and move
         if bronze.is_landed(home, batch_id):
             result.already_landed = True
             return result
@@ -181,7 +184,7 @@ class _Lander:
         letters = []
         for row in refused.select(["line_number", "part", "refusal", "event_key"]).to_pylist():
             code, _, pointer = row["refusal"].partition(" ")
-            self._result.codes[code] += 1
+            self._result.codes[code] = self._result.codes.get(code, 0) + 1
             identity = f"{self._batch.batch_id}:{row['line_number']}:{row['part']}"
             keep = code not in _NEVER_KEPT
             letters.append(

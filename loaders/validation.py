@@ -297,9 +297,9 @@ class _Builder:
         )
 
     def _checks(self) -> Iterator[tuple[str, str]]:
-        yield f"size > {MAX_RECORD_BYTES}", "size_violation "
         yield "undeclared is null", "payload_malformed "  # no JSON, or no object
         yield "is_forbidden", "pii_forbidden "
+        yield f"size > {MAX_RECORD_BYTES}", "size_violation "
         yield "has_repeats", "payload_malformed "
         yield "unfold_error", f"envelope_violation /{self.mapping.rows}"
         for column in self.columns:

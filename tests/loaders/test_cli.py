@@ -16,7 +16,7 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 from conftest import Demo, dbt_environment, run_dbt
-from landed import ASSAY, ATTEMPT, assay, batch_files, says_one_line, to_mend
+from landed import ASSAY, ATTEMPT, assay, batch_files, says_one_line
 
 from loaders import vault
 from loaders.cli import main
@@ -81,7 +81,6 @@ def test_every_command_and_option_has_help():
             assert {"--json", "--home"} <= options, path
 
 
-@to_mend("L4: land --map, demo-data --events and --seed, and init --residency have no help text")
 def test_every_option_has_help():
     bare = [
         (*path, parameter.name)
@@ -205,7 +204,6 @@ def test_four_inits_at_once_make_one_home(tmp_path: Path):
     assert len(secrets_of(home)) == 1
 
 
-@to_mend("H1: a folder that is there already keeps its mode, and others read bronze")
 def test_a_home_in_an_open_folder_is_closed(tmp_path: Path):
     folder = tmp_path / "home"
     folder.mkdir(mode=0o755)

@@ -319,7 +319,6 @@ def test_a_contract_that_contradicts_itself_is_refused(
         load_contracts(written(tmp_path, table))
 
 
-@to_mend("C2: load_contracts lets the last file win, silently")
 def test_a_table_declared_in_two_files_is_refused(tmp_path: Path):
     written(tmp_path, VISITS)
     with pytest.raises(ContractError, match="visits"):
