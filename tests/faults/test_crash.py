@@ -91,6 +91,7 @@ def start(*arguments: object) -> subprocess.Popen[bytes]:
     )
 
 
+@pytest.mark.timeout(3600)
 def test_kill_at_random_moments(tmp_path: Path):
     """Kill, look, land again: never a part of a batch, never a row lost or there twice."""
     seed = int(os.environ.get("ASSAY_SEED") or secrets.randbelow(2**32))

@@ -245,14 +245,22 @@ def sent_request(row: dict[str, Any]) -> tuple[str, ...]:
 
 
 def test_the_sample_of_the_export_lands(home: Home):
-    """The file beside the mapping, which the README lands, has the 22 columns and no fault."""
+    """The file beside the mapping, which the README lands: 22 columns, one row without a time."""
     sample = EXPORT_MAPPING.with_name("attempts.csv")
     with sample.open(encoding="utf-8", newline="") as file:
         header, *rows = csv.reader(file)
     assert header == EXPORT_COLUMNS
+    timeless = [line for line, row in enumerate(rows, 2) if not row[0]]
+    assert len(timeless) == 1
     result = land_file(home, "attempts", sample, EXPORT_MAPPING)
-    assert (result.received, result.accepted) == (len(rows), len(rows))
-    assert len({row["event_id"] for row in bronze_rows(home)}) == len(rows) > 0
+    assert (result.received, result.accepted) == (len(rows), len(rows) - 1)
+    assert len({row["event_id"] for row in bronze_rows(home)}) == len(rows) - 1
+    (letter,) = bronze_rows(home, "dead_letters")
+    assert (letter["line_number"], letter["code"], letter["pointer"]) == (
+        timeless[0],
+        "envelope_violation",
+        "/timestamp",
+    )
 
 
 def test_equal_requests_stay_two_and_order_does_not_matter(lands: dict[str, Any]):
