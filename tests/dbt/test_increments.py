@@ -28,6 +28,7 @@ MARTS = [
     "response_times_daily",
     "registration_funnel_daily",
     "registrations_per_fingerprint_daily",
+    "email_domain_typos_weekly",
 ]
 # When a row was computed is not what it says.
 COMPUTED_AT = {"updated_at", "labelled_at"}

@@ -144,6 +144,11 @@ MARTS = {
 }
 
 
+# Labels of their own, of which nothing is published but a partition without a total: a mail domain
+# that is no typo is in no row, so there is nothing to take a row from. k is recounted by dbt.
+ONE_WAY = {"int_access__published_typos", "email_domain_typos_weekly"}
+
+
 @dataclass
 class Table:
     """The raw rows of one day by atom, and the sets of atoms whose totals are published."""
@@ -264,6 +269,7 @@ def random_attempts(seed: int) -> Iterator[Row]:
                                     "country": country,
                                     "subject_key": f"p{person}" if chosen.random() < 0.97 else None,
                                     "fp_key": f"d{person // 3}" if person % 11 != 5 else None,
+                                    "email_domain": "gmul.com",
                                     "duration_ns": chosen.randrange(10**6, 10**9),
                                 }
 
@@ -414,7 +420,7 @@ def test_every_mart_of_the_fact_is_audited(models: dict[str, Any]) -> None:
         for name, node in models.items()
         if f"model.assay.{FACT}" in node["depends_on"]["nodes"]
     }
-    assert readers == set(MARTS)
+    assert readers - ONE_WAY == set(MARTS)
 
 
 def test_every_whole_number_of_a_mart_is_audited(models: dict[str, Any]) -> None:
@@ -585,6 +591,7 @@ def days_of_busy_devices() -> list[Row]:
                 "country": "DE",
                 "subject_key": person,
                 "fp_key": device,
+                "email_domain": "gmul.com",
                 "duration_ns": 10**6,
             }
             for place, (device, person) in enumerate(people)

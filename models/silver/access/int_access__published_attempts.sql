@@ -27,6 +27,7 @@ attempts as (
         country,
         subject_key,
         fp_key,
+        email_domain,
         duration_ns
     from {{ ref('stg_access__attempts') }}
     where {{ is_missing_day(utc_day('attempted_at'), 'attempted_on') }}
@@ -112,6 +113,7 @@ published as (
         is_safe_cell,
         subject_key,
         fp_key,
+        email_domain,
         duration_ns,
         {{ now_utc() }} as labelled_at
     from placed
