@@ -54,11 +54,15 @@ def dbt_environment(home: Path) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Demo:
-    """A home in which the demo was landed and built. Read it; make your own to change one."""
+    """A home in which the demo was landed and built. Read it; make your own to change one.
+
+    Files and key are those of the attempts.
+    """
 
     home: Home
     files: list[Path]
     key: dict[str, Any]
+    deposits: dict[str, Any]
 
 
 @pytest.fixture
@@ -76,6 +80,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     files = sorted(folder.glob("attempts-*"))
     for file in files:
         land_file(made, "attempts", file)
+    for file in sorted(folder.glob("deposit_attempts-*")):
+        land_file(made, "deposit_attempts", file)
     run_dbt(made, "build")
     key = json.loads((folder / "answer_key.json").read_text(encoding="utf-8"))
-    return Demo(made, files, key["attempts"])
+    return Demo(made, files, key["attempts"], key["deposit_attempts"])

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from loaders.demo.attempts import write_attempts
+from loaders.demo.deposits import write_deposits
 
 ANSWER_KEY = "answer_key.json"
 MIN_EVENTS = 1_000  # fewer could not hold the planted truths
@@ -18,6 +19,7 @@ class DemoKey(TypedDict):
     events: int
     end: str
     attempts: dict[str, Any]
+    deposit_attempts: dict[str, Any]
 
 
 def write_demo(folder: Path, events: int, seed: int, end: datetime) -> DemoKey:
@@ -37,6 +39,7 @@ def write_demo(folder: Path, events: int, seed: int, end: datetime) -> DemoKey:
         events=events,
         end=end.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         attempts=write_attempts(folder, events, seed, end.astimezone(UTC)),
+        deposit_attempts=write_deposits(folder, events, seed, end.astimezone(UTC)),
     )
     text = json.dumps(key, indent=2, ensure_ascii=False) + "\n"
     (folder / ANSWER_KEY).write_text(text, encoding="utf-8", newline="\n")

@@ -41,6 +41,14 @@ order by attempts desc
 limit 6
 """
 
+TYPOS = """
+select typed_domain, suggested_domain, typo_kind, sum(attempts) as attempts
+from gold.email_domain_typos_weekly
+group by all
+order by attempts desc, typed_domain
+limit 6
+"""
+
 REFUSED = """
 select dead.code, dead.pointer, count(*) as records
 from bronze.dead_letters as dead
@@ -55,6 +63,7 @@ def tour(home: Home, console: Console) -> None:
         _show(console, gold, "More than 100 errors on a registration endpoint in an hour", STORM)
         _show(console, gold, "Response times beside the European Union", SLOW_COUNTRY)
         _show(console, gold, "The most usual errors, whatever the language", ERRORS)
+        _show(console, gold, "Mistyped mail domains, and what was meant", TYPOS)
     with bronze_reader(home) as bronze:
         _show(console, bronze, "Refused, and why (kept in the dead letters)", REFUSED)
     console.print(

@@ -59,6 +59,17 @@
     {%- endif -%}
 {%- endmacro -%}
 
+{#-
+    For a mart by the week: forget every week that its fact may still say something else about.
+    Weeks before the first day of the fact are left alone, so silver must expire in whole weeks.
+-#}
+{%- macro forget_weeks(fact, fact_day, week) -%}
+    {%- if is_incremental() %}
+    delete from {{ this }}
+    where {{ week }} >= (select {{ iso_week('min(' ~ fact_day ~ ')') }} from {{ fact }})
+    {%- endif -%}
+{%- endmacro -%}
+
 {#- Condition on the layer below: the day is not in this model. -#}
 {%- macro is_missing_day(source_day, day) -%}
     {%- if is_incremental() -%}

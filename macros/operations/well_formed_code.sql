@@ -1,12 +1,8 @@
-{#-
-    A sender's own error code that no seed knows: a short word. What holds a long number or reads
-    like a sentence may name a person, and says nothing.
--#}
+{#- A sender's own error code that no seed knows, where it is a word and no alias of a known one. -#}
 {%- macro well_formed_code(expression) -%}
     case
         when
-            {{ regexp_like(expression, '^[a-z][a-z0-9_]{1,47}$') }}
-            and not {{ regexp_like(expression, '[0-9]{4}') }}
+            {{ is_word(expression) }}
             and {{ expression }} not in (select alias from {{ ref('error_code_aliases') }})
             then {{ expression }}
     end

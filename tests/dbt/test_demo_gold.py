@@ -71,7 +71,8 @@ def test_every_event_is_in_silver_once(demo: Demo, warehouse: duckdb.DuckDBPyCon
     assert kept == (demo.key["distinct_events"],) * 2
     kinds = dict(
         warehouse.execute(
-            "select code, count(*) from silver.int_access__duplicates group by 1"
+            "select code, count(*) from silver.int_access__duplicates "
+            "where table_name = 'attempts' group by 1"
         ).fetchall()
     )
     duplicates = demo.key["duplicates"]
@@ -89,3 +90,57 @@ def test_statuses_land_under_their_own_names(demo: Demo, warehouse: duckdb.DuckD
         ).fetchall()
     )
     assert counts == demo.key["statuses"]
+
+
+def test_every_deposit_is_in_silver_once(demo: Demo, warehouse: duckdb.DuckDBPyConnection):
+    """With its status, its error code and its amount; re-deliveries are duplicates."""
+    kept = warehouse.execute(
+        "select count(*), count(distinct event_id) from silver.stg_access__deposit_attempts"
+    ).fetchone()
+    assert kept == (demo.deposits["distinct_events"],) * 2
+    for column, key, where in [
+        ("status", "statuses", "true"),
+        ("method", "methods", "true"),
+        ("error_code", "error_codes", "status = 'error'"),
+    ]:
+        counts = warehouse.execute(
+            f"select {column}, count(*) from silver.stg_access__deposit_attempts "
+            f"where {where} group by 1"
+        ).fetchall()
+        assert dict(counts) == demo.deposits[key]
+    amounts = warehouse.execute(
+        "select currency, sum(amount_minor) from silver.stg_access__deposit_attempts group by 1"
+    ).fetchall()
+    assert dict(amounts) == demo.deposits["amounts"]
+    doubles = warehouse.execute(
+        "select code, count(*) from silver.int_access__duplicates "
+        "where table_name = 'deposit_attempts' group by 1"
+    ).fetchall()
+    assert doubles == [("duplicate_exact", demo.deposits["duplicates"]["exact"])]
+
+
+def test_the_failing_provider_fails_most(demo: Demo, warehouse: duckdb.DuckDBPyConnection):
+    """The planted provider's share of errors in gold is the highest by far."""
+    rates = dict(
+        warehouse.execute(
+            "select provider, sum(attempts) filter (status = 'error') / sum(attempts) "
+            "from gold.deposit_attempts_daily group by 1"
+        ).fetchall()
+    )
+    planted = demo.deposits["providers"]
+    worst = demo.deposits["failing_provider"]
+    assert set(rates) == set(planted)
+    assert rates[worst] == pytest.approx(
+        planted[worst]["failed"] / planted[worst]["attempts"], abs=0.07
+    )
+    assert all(rates[worst] > 3 * (rate or 0) for name, rate in rates.items() if name != worst)
+
+
+def test_amounts_of_many_are_shown(demo: Demo, warehouse: duckdb.DuckDBPyConnection):
+    """Hours with enough people show what they deposited, and not more than there is."""
+    shown = warehouse.execute(
+        "select currency, sum(amount_minor) from gold.deposit_attempts_hourly "
+        "where amount_minor is not null group by 1"
+    ).fetchall()
+    assert dict(shown)["EUR"] > demo.deposits["amounts"]["EUR"] / 4
+    assert all(total <= demo.deposits["amounts"][currency] for currency, total in shown)

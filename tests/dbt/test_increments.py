@@ -21,7 +21,15 @@ from loaders.home import Home, init_home
 
 BATCHES = 20
 ORDERS = 3 if os.environ.get("ASSAY_LONG") else 1
-MARTS = ["attempts_hourly", "attempts_daily", "attempt_errors_daily", "response_times_daily"]
+MARTS = [
+    "attempts_hourly",
+    "attempts_daily",
+    "attempt_errors_daily",
+    "response_times_daily",
+    "registration_funnel_daily",
+    "registrations_per_fingerprint_daily",
+    "email_domain_typos_weekly",
+]
 # When a row was computed is not what it says.
 COMPUTED_AT = {"updated_at", "labelled_at"}
 

@@ -1,9 +1,9 @@
 {#-
     Every block of a published fact passes, recounted from its rows: within a `cell` of safe keys
     and a time, every value of the `category` has k subjects. Where all of the cell is Other, the
-    block is the cell itself, and safe_rows rows suffice.
+    block is the cell itself, and safe_rows rows suffice; so it is where the fact has no `category`.
 -#}
-{% test blocks_pass(model, cell, category, subject) %}
+{% test blocks_pass(model, cell, subject, category=none) %}
 {{ config(fail_calc='coalesce(sum(blocks_too_small), 0)') }}
 
 with
@@ -12,12 +12,12 @@ blocks as (
 
     select
         {{ cell | join(', ') }},
-        {{ category }},
+        {{ category or "'Other'" }} as category,
         count(distinct {{ subject }}) as people,
         count(*) as row_total
     from {{ model }}
     where is_published
-    group by {{ cell | join(', ') }}, {{ category }}
+    group by {{ cell | join(', ') }}{{ ', ' ~ category if category }}
 
 ),
 
@@ -36,7 +36,7 @@ violations as (
     where
         people < {{ var('k') }}
         and not (
-            values_in_cell = 1 and {{ category }} = 'Other' and row_total >= {{ var('safe_rows') }}
+            values_in_cell = 1 and category = 'Other' and row_total >= {{ var('safe_rows') }}
         )
 
 )

@@ -14,6 +14,7 @@ from loaders.demo.texts import TEXTS, UNKNOWN_TEXTS
 EVENTS = 20_000
 END = datetime(2026, 6, 1, tzinfo=UTC)
 FILES = ["attempts-01.jsonl", "attempts-02.jsonl.gz", "attempts-03.csv", "attempts-04-late.jsonl"]
+DEPOSITS = ["deposit_attempts-01.jsonl", "deposit_attempts-02.csv"]
 EU = {"DE", "FR", "ES", "PT", "PL", "IT", "NL", "AT", "BE", "IE", "SE"}
 STATUSES = {"success", "error", "test", "multi_account", "blocked"}
 SPELLINGS = {"multi acc", "multi_acc", "multiacc", "multi_account"}
@@ -90,7 +91,11 @@ def errors(events):
 
 def test_same_arguments_same_bytes(folder, key, tmp_path):
     write_demo(tmp_path, EVENTS, 7, END)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["answer_key.json", *FILES]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "answer_key.json",
+        *FILES,
+        *DEPOSITS,
+    ]
     for path in tmp_path.iterdir():
         assert path.read_bytes() == (folder / path.name).read_bytes(), path.name
 
@@ -306,4 +311,22 @@ def test_csv_quotes_and_leaves_nulls_empty(folder, rows, key):
 
 def test_paths_with_quotes(tmp_path):
     write_demo(tmp_path / "it's", 1_000, 1, END)
-    assert len(list(Path(tmp_path / "it's").iterdir())) == 5
+    assert len(list(Path(tmp_path / "it's").iterdir())) == 7
+
+
+def test_deposits_are_of_the_same_people(folder, events):
+    """The key of the deposits is in their files, and whoever deposits is one of the people."""
+    key = json.loads((folder / "answer_key.json").read_text(encoding="utf-8"))["deposit_attempts"]
+    rows = pd.concat([read_rows(folder / name) for name in DEPOSITS], ignore_index=True)
+    deposits = rows.drop_duplicates("event_id")
+    assert len(rows) - len(deposits) == key["duplicates"]["exact"]
+    assert len(deposits) == key["distinct_events"] == EVENTS * 0.15
+    assert sorted(deposits["sequence"]) == list(range(1, len(deposits) + 1))
+    seen = events.drop_duplicates("email").set_index("email")["ip"]
+    known = deposits[deposits["email"].isin(seen.index)]
+    assert len(known) > 0.9 * len(deposits)
+    assert (known["email"].map(seen) == known["ip"]).all()
+    failed = deposits["status"] == "error"
+    rates = failed.groupby(deposits["provider"]).mean().sort_values()
+    assert rates.index[-1] == "Nova Cards"
+    assert rates.iloc[-1] > 3 * rates.iloc[-2]

@@ -145,6 +145,17 @@ FAULTS = {
         "amount_buckets",
         "update silver.amount_buckets set upper_excl = 900 where label = '$0-1000'",
     ),
+    "an amount of few people": Fault(
+        "amounts_have_people",
+        "deposit_attempts_hourly",
+        "insert into gold.deposit_attempts_hourly by name select * replace ("
+        "timestamp '2020-01-01' as period_start) from gold.deposit_attempts_hourly "
+        "where rowid = 0",
+        (
+            ("k_anonymous", "deposit_attempts_hourly"),
+            ("percentiles_have_people", "deposit_attempts_hourly"),
+        ),
+    ),
     "a median of few people": Fault(
         "percentiles_have_people",
         "response_times_daily",

@@ -21,6 +21,10 @@ from loaders.landing import land_file
 from loaders.publish import publish
 
 DIRECT = {"email", "phone", "ip", "fp"}
+KEYS = {  # pseudonyms in silver, by bronze table
+    "attempts": ("email_key", "phone_key", "fp_key", "ip_key", "payload_key"),
+    "deposit_attempts": ("email_key", "phone_key", "fp_key", "ip_key", "payload_key", "user_key"),
+}
 SHORTEST = 6  # characters; shorter values would be found anywhere
 
 
@@ -107,24 +111,27 @@ def key_needles(home: Home) -> dict[bytes, str]:
 def people_needles(home: Home) -> dict[bytes, str]:
     """Each raw identifier of the demo as sent and as cleaned, its plain hashes, its pseudonyms."""
     needles: dict[bytes, str] = {}
-    columns = [
-        column.name
-        for column in contract_of("attempts").columns
-        if column.privacy in ("direct_identifier", "identifier")
-    ]
-    assert set(columns) >= DIRECT
-    with bronze_reader(home) as bronze:
-        for column in columns:
-            values = bronze.execute(f"select distinct {column} from bronze.attempts").fetchall()
-            for (value,) in values:
-                if value is not None and len(value) >= SHORTEST and value != "undefined":
-                    needles.update(dict.fromkeys(forms_of(value), column))
-    with duckdb.connect(str(home.warehouse), read_only=True) as warehouse:
-        for key in ("email_key", "phone_key", "fp_key", "ip_key", "payload_key"):
-            values = warehouse.execute(
-                f"select distinct {key} from silver.stg_access__attempts where {key} is not null"
-            ).fetchall()
-            needles.update({value.encode(): key for (value,) in values})
+    with (
+        bronze_reader(home) as bronze,
+        duckdb.connect(str(home.warehouse), read_only=True) as warehouse,
+    ):
+        for table, keys in KEYS.items():
+            columns = [
+                column.name
+                for column in contract_of(table).columns
+                if column.privacy in ("direct_identifier", "identifier")
+            ]
+            assert set(columns) >= DIRECT
+            for column in columns:
+                values = bronze.execute(f"select distinct {column} from bronze.{table}").fetchall()
+                for (value,) in values:
+                    if value is not None and len(value) >= SHORTEST and value != "undefined":
+                        needles.update(dict.fromkeys(forms_of(value), column))
+            for key in keys:
+                values = warehouse.execute(
+                    f"select distinct {key} from silver.stg_access__{table} where {key} is not null"
+                ).fetchall()
+                needles.update({value.encode(): key for (value,) in values})
     return needles
 
 

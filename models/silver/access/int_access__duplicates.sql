@@ -12,6 +12,12 @@ attempt_arrivals as (
 
 ),
 
+deposit_attempt_arrivals as (
+
+    select * from {{ ref('int_access__deposit_attempt_arrivals') }}
+
+),
+
 duplicates as (
 
     select
@@ -23,6 +29,17 @@ duplicates as (
         payload_key,
         verdict as code
     from attempt_arrivals
+    where verdict != 'kept'
+    union all
+    select
+        'deposit_attempts' as table_name,
+        event_id,
+        batch_id,
+        line_number,
+        ingested_at,
+        payload_key,
+        verdict as code
+    from deposit_attempt_arrivals
     where verdict != 'kept'
 
 )

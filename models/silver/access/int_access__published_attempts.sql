@@ -26,6 +26,8 @@ attempts as (
         field,
         country,
         subject_key,
+        fp_key,
+        email_domain,
         duration_ns
     from {{ ref('stg_access__attempts') }}
     where {{ is_missing_day(utc_day('attempted_at'), 'attempted_on') }}
@@ -110,6 +112,8 @@ published as (
         is_published,
         is_safe_cell,
         subject_key,
+        fp_key,
+        email_domain,
         duration_ns,
         {{ now_utc() }} as labelled_at
     from placed

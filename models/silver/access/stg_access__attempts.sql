@@ -67,11 +67,7 @@ cleaned as (
         action,
         status,
         {{ try_cast('duration', 'int64') }} as duration_ns,
-        case
-            when {{ regexp_like(squeezed('domain'), '^[a-z0-9.:_-]{1,253}$') }}
-                then {{ squeezed('domain') }}
-            else 'unknown'
-        end as domain,
+        {{ host_name('domain') }} as domain,
         upper(trim(geo)) as geo,
         upper(trim(country)) as registered_country,
         upper(trim(currency)) as currency,
