@@ -153,7 +153,9 @@ def _landed(result: landing.LandingResult) -> str:
     refused = ", ".join(f"{code} {count}" for code, count in sorted(result.codes.items()))
     return (
         f"{result.file}: received {result.received}, accepted {result.accepted}, "
-        f"rejected {result.rejected}" + (f" ({refused})" if refused else "")
+        f"rejected {result.rejected}"
+        + (f" ({refused})" if refused else "")
+        + (f", secret values cut {result.cut}" if result.cut else "")
     )
 
 

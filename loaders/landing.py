@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable
+from collections.abc import Mapping as Counts
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ from loaders.contracts import PROJECT, Contract, contract_of
 from loaders.home import Home, connect
 from loaders.mapping import Mapping, load_mapping
 from loaders.records import Documents, read_documents
+from loaders.redaction import Redaction
 from loaders.validation import build_validation
 
 PIPELINE_VERSION = version("assay-lakehouse")
@@ -44,6 +46,7 @@ class LandingResult:
     accepted: int = 0
     rejected: int = 0
     duplicates: int = 0
+    cut: int = 0  # values of secret fields, taken out of accepted records
     codes: Counter[str] = field(default_factory=Counter)
     sequences: dict[str, list[int]] = field(default_factory=dict)  # producer -> first, last
 
@@ -109,6 +112,7 @@ class _Lander:
         self._contract, self._batch, self._result = contract, batch, result
         self._source_system = source_system
         self._validation = build_validation(contract, mapping, read_vocabulary())
+        self._redaction = Redaction(contract, mapping)
         self._connection = connect()
         # How often each equal record of the file was seen: what derived keys are told apart by.
         self._connection.execute(
@@ -120,17 +124,18 @@ class _Lander:
         written: Future[None] | None = None
         with ThreadPoolExecutor(1) as writer, self._connection:
             for documents in read_documents(path, on_bytes):
-                rows = self._typed(documents)
+                block, cuts = self._redaction.apply(documents.table)
+                rows = self._typed(block)
                 if written is not None:
                     written.result()
-                written = writer.submit(self._write, rows, documents)
+                written = writer.submit(self._write, rows, documents, cuts)
             if written is not None:
                 written.result()
 
-    def _typed(self, documents: Documents) -> pa.Table:
+    def _typed(self, block: pa.Table) -> pa.Table:
         connection = self._connection
         # Small chunks, so that every core has some.
-        chunks = documents.table.to_batches(max_chunksize=_CHUNK_ROWS)
+        chunks = block.to_batches(max_chunksize=_CHUNK_ROWS)
         connection.register("block", pa.Table.from_batches(chunks))
         # Rows come out in the order of the file, unless they were unfolded or given a key.
         rows = connection.sql(self._validation.rows).to_arrow_table()
@@ -146,7 +151,7 @@ class _Lander:
             connection.unregister("derived")
         return rows
 
-    def _write(self, rows: pa.Table, documents: Documents) -> None:
+    def _write(self, rows: pa.Table, documents: Documents, cuts: Counts[int, int]) -> None:
         accepted, refused = rows, rows.slice(0, 0)
         if rows["refusal"].null_count < rows.num_rows:
             is_accepted = pc.is_null(rows["refusal"])
@@ -154,6 +159,9 @@ class _Lander:
         self._result.received += rows.num_rows
         self._result.accepted += accepted.num_rows
         self._result.rejected += refused.num_rows
+        if cuts:
+            landed = set(accepted["line_number"].to_pylist())
+            self._result.cut += sum(n for line, n in cuts.items() if line in landed)
         if accepted.num_rows:
             self._result.note_sequences(accepted)
             self._batch.append(self._contract.table, self._enveloped(accepted))
@@ -235,6 +243,7 @@ def _ledger_line(
         "started_at": started_at,
         "finished_at": datetime.now(UTC),
         "source_file": result.file,
+        "cut": result.cut,
         "sequences": json.dumps(result.sequences) if result.sequences else None,
         "ingested_at": started_at,
         "source_system": source_system,
