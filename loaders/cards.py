@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 
-# RE2 and Python alike: thirteen digits in a row, with at most one separator between two of them.
-SUSPECT = r"[0-9](?:(?:[ +_\-]|%20|\\u00[aA]0|\x{A0}|\.)?[0-9]){12}"
+# RE2, over a whole record as JSON: thirteen digits in a row, with at most one separator between two
+# of them, that are no telephone number and not the middle of a hexadecimal id.
+_NEXT = r"(?:(?:[ +_\-.]|%20|\\u00[aA]0|\x{A0}|[\x{2010}-\x{2015}]|\\u201[0-5])?[0-9])"
+_BEFORE = r"""(?:^|[^"0-9A-Za-z+.]|[^"]\+|[^0-9]\.|\\u[0-9A-Fa-f]{4}|%[0-9A-Fa-f]{2}|")"""
+SUSPECT = rf"""{_BEFORE}[A-Za-z]*[0-9]{_NEXT}{{12}}|"\+[0-9]{_NEXT}{{15}}"""
 
 _RUN = re.compile(r"[0-9](?:(?:[ +_\-\xa0\u2010-\u2015.]|%20|\\u00[aA]0)?[0-9]){12,}")
 _GROUP = re.compile(r"%20|\\u00[aA]0|[0-9]+")
@@ -59,8 +62,10 @@ def _is_card(digits: str) -> bool:
 
 
 def _stands_alone(text: str, start: int, end: int) -> bool:
-    """Whether it is more than the digits of a fraction, or those of a longer hexadecimal id."""
+    """Whether it is more than the digits of a fraction, of a longer id or of a phone number."""
     before, after = text[max(0, start - 24) : start], text[end : end + 24]
+    if start == 1 and text[0] == "+" and end - start <= 15:
+        return False  # a telephone number has up to 15 digits
     dots = text[start:end].count(".")
     if 0 < dots < 3 or re.search(r"[0-9]\.$", before):
         return False
