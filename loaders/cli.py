@@ -5,12 +5,13 @@ Exit codes: 0 done, 1 refused, unbalanced or failed, 2 wrong usage.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime, time
 from pathlib import Path
@@ -19,8 +20,9 @@ from typing import Any, TypeVar
 import click
 
 from loaders import books, landing, publish, refresh, status, vault
+from loaders.durable import explained
 from loaders.errors import AssayError
-from loaders.home import RESIDENCIES, init_home, open_home
+from loaders.home import RESIDENCIES, Home, init_home, open_home
 from loaders.progress import progress
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -123,8 +125,8 @@ def land(
     opened = open_home(home)
     results = []
     for given in files:
-        with tempfile.TemporaryDirectory(dir=opened.path) as spool:
-            path = _spooled(Path(spool)) if given == "-" else Path(given)
+        with _spool_folder(opened) as spool:
+            path = _spooled(spool) if given == "-" else Path(given)
             if not path.is_file():
                 raise AssayError(f"No file {given}.")
             with progress(f"landing {path.name}", path.stat().st_size) as advance:
@@ -139,10 +141,20 @@ def land(
         sys.exit(1)
 
 
+@contextlib.contextmanager
+def _spool_folder(home: Home) -> Iterator[Path]:
+    with explained(home.path, "land again: nothing was landed."):
+        folder = tempfile.mkdtemp(dir=home.path)
+    try:
+        yield Path(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def _spooled(folder: Path) -> Path:
     """Standard input as a file: a batch is named by all of its bytes before it is read."""
     path = folder / "stdin"
-    with path.open("wb") as file:
+    with explained(folder, "send it again: nothing of it was landed."), path.open("wb") as file:
         shutil.copyfileobj(sys.stdin.buffer, file)
     return path
 

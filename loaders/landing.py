@@ -20,6 +20,8 @@ import pyarrow.compute as pc
 
 from loaders import bronze
 from loaders.contracts import PROJECT, Contract, contract_of
+from loaders.durable import explained
+from loaders.errors import AssayError
 from loaders.home import Home, connect
 from loaders.mapping import Mapping, load_mapping
 from loaders.records import Documents, read_documents
@@ -71,30 +73,32 @@ def land_file(
     """Land one file as one batch. The same file and mapping land once, however often they come.
 
     `name` is what the ledger calls the file. Raises AssayError where the file as a whole cannot be
-    read; nothing of it has landed then.
+    read, and nothing of it has landed then, or where the disk fails. A batch that was committed by
+    then becomes visible with the next landing; any other leaves nothing.
     """
-    bronze.recover(home)
     contract = contract_of(table)
     mapping = load_mapping(mapping_file, contract)
     checksum = _checksum(path)
     batch_id = hashlib.sha256(f"{table}\n{mapping.digest}\n{checksum}".encode()).hexdigest()[:32]
     result = LandingResult(table, name or path.name, batch_id)
-    with bronze.batch_lock(home, batch_id):
-        if bronze.is_landed(home, batch_id):
-            result.already_landed = True
-            return result
-        started_at = datetime.now(UTC)
-        batch = bronze.Batch(home, batch_id, started_at)
-        try:
-            _Lander(contract, mapping, batch, result, source_system).land(path, on_bytes)
-            batch.append(
-                "landing_ledger",
-                _ledger_line(result, checksum, path.stat().st_size, started_at, source_system),
-            )
-            batch.commit()
-        except BaseException:
-            batch.abandon()
-            raise
+    again = f"land {result.file} again: no half of it is in bronze, and it will land once."
+    with explained(home.bronze, again):
+        bronze.recover(home)
+        with bronze.batch_lock(home, batch_id):
+            if bronze.is_landed(home, batch_id):
+                result.already_landed = True
+                return result
+            started_at = datetime.now(UTC)
+            batch = bronze.Batch(home, batch_id, started_at)
+            try:
+                _Lander(contract, mapping, batch, result, source_system).land(path, on_bytes)
+                size = path.stat().st_size
+                line = _ledger_line(result, checksum, size, started_at, source_system)
+                batch.append("landing_ledger", line)
+                batch.commit()
+            except BaseException:
+                batch.abandon()
+                raise
     return result
 
 
@@ -224,8 +228,13 @@ def read_vocabulary() -> dict[str, dict[str, str]]:
 
 
 def _checksum(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise AssayError(
+            f"{path.name} cannot be read ({type(error).__name__}). Nothing of it was landed."
+        ) from None
 
 
 def _ledger_line(

@@ -310,7 +310,8 @@ def _mutated(rng: random.Random, _: int) -> Hostile:
 
 _TINY = (
     b"", b"\n", b" ", b"\0", b"[", b"]", b"{", b"}", b"[]", b"{}", b"null", b'"', b"[[", b"[,]",
-    b"1", b"PAR1", b"\xef\xbb\xbf", b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"[1,2", b"[{}] x", b"\xff\xfe",
+    b"1", b"PAR1", b"\xef\xbb\xbf", b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"[1,2", b"[{}] x",
+    b"\xff\xfe",
 )  # fmt: skip
 
 _ALL = (
