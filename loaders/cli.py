@@ -22,9 +22,11 @@ import click
 from loaders import books, landing, publish, refresh, status, vault
 from loaders.durable import explained
 from loaders.errors import AssayError
+from loaders.geography import Databases
 from loaders.home import RESIDENCIES, Home, init_home, open_home
 from loaders.progress import progress
 
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
@@ -105,16 +107,20 @@ def demo_data(
 @main.command()
 @click.argument("table")
 @click.argument("files", nargs=-1, required=True)
-@click.option("--map", "mapping", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--map", "mapping", type=_FILE)
 @click.option("--source", default="file", show_default=True, help="Name of the sending system.")
 @click.option("--strict", is_flag=True, help="Exit with 1 if a record was refused.")
+@click.option("--country-db", type=_FILE, help="MaxMind database. Default: geo/ in the home.")
+@click.option("--asn-db", type=_FILE, help="The same for networks.")
 @_everywhere
-def land(
+def land(  # noqa: PLR0913, PLR0917 - one argument per option
     table: str,
     files: tuple[str, ...],
     mapping: Path | None,
     source: str,
     strict: bool,
+    country_db: Path | None,
+    asn_db: Path | None,
     home: Path | None,
     as_json: bool,
 ) -> None:
@@ -123,6 +129,8 @@ def land(
     JSON lines, a JSON array, CSV or Parquet, plain or in gzip or zstd. "-" is standard input.
     """
     opened = open_home(home)
+    own = Databases.of(opened)
+    databases = Databases(country_db or own.country, asn_db or own.asn)
     results = []
     for given in files:
         with _spool_folder(opened) as spool:
@@ -132,9 +140,18 @@ def land(
             with progress(f"landing {path.name}", path.stat().st_size) as advance:
                 results.append(
                     landing.land_file(
-                        opened, table, path, mapping, source, "-" if given == "-" else None, advance
+                        opened,
+                        table,
+                        path,
+                        mapping,
+                        source,
+                        "-" if given == "-" else None,
+                        advance,
+                        databases,
                     )
                 )
+    for note in dict.fromkeys(note for result in results for note in result.notes):
+        click.echo(note, err=True)
     codes = sum((result.codes for result in results), Counter[str]())
     _say(as_json, {"batches": [asdict(r) for r in results]}, [_landed(r) for r in results])
     if strict and codes:

@@ -22,6 +22,7 @@ from loaders import bronze
 from loaders.contracts import PROJECT, Contract, contract_of
 from loaders.durable import explained
 from loaders.errors import AssayError
+from loaders.geography import Databases, Geography
 from loaders.home import Home, connect
 from loaders.mapping import Mapping, load_mapping
 from loaders.records import Documents, read_documents
@@ -51,6 +52,7 @@ class LandingResult:
     cut: int = 0  # values of secret fields, taken out of accepted records
     codes: Counter[str] = field(default_factory=Counter)
     sequences: dict[str, list[int]] = field(default_factory=dict)  # producer -> first, last
+    notes: list[str] = field(default_factory=list)  # what a person may want to know
 
     def note_sequences(self, rows: pa.Table) -> None:
         """Widen the span of sequence numbers seen of each producer."""
@@ -69,12 +71,14 @@ def land_file(
     source_system: str = "file",
     name: str | None = None,
     on_bytes: Callable[[int], None] = lambda _: None,
+    databases: Databases | None = None,
 ) -> LandingResult:
     """Land one file as one batch. The same file and mapping land once, however often they come.
 
-    `name` is what the ledger calls the file. Raises AssayError where the file as a whole cannot be
-    read, and nothing of it has landed then, or where the disk fails. A batch that was committed by
-    then becomes visible with the next landing; any other leaves nothing.
+    `name` is what the ledger calls the file. Where a sender left country and network out, they come
+    from `databases`, by default those of the home. Raises AssayError where the file as a whole
+    cannot be read, and nothing of it has landed then, or where the disk fails. A batch that was
+    committed by then becomes visible with the next landing; any other leaves nothing.
     """
     contract = contract_of(table)
     mapping = load_mapping(mapping_file, contract)
@@ -91,7 +95,10 @@ def land_file(
             started_at = datetime.now(UTC)
             batch = bronze.Batch(home, batch_id, started_at)
             try:
-                _Lander(contract, mapping, batch, result, source_system).land(path, on_bytes)
+                with Geography(databases or Databases.of(home)) as geography:
+                    result.notes = geography.notes
+                    lander = _Lander(contract, mapping, batch, result, source_system, geography)
+                    lander.land(path, on_bytes)
                 size = path.stat().st_size
                 line = _ledger_line(result, checksum, size, started_at, source_system)
                 batch.append("landing_ledger", line)
@@ -112,7 +119,9 @@ class _Lander:
         batch: bronze.Batch,
         result: LandingResult,
         source_system: str,
+        geography: Geography,
     ) -> None:
+        self._geography = geography
         self._contract, self._batch, self._result = contract, batch, result
         self._source_system = source_system
         self._validation = build_validation(contract, mapping, read_vocabulary())
@@ -168,7 +177,9 @@ class _Lander:
             self._result.cut += sum(n for line, n in cuts.items() if line in landed)
         if accepted.num_rows:
             self._result.note_sequences(accepted)
-            self._batch.append(self._contract.table, self._enveloped(accepted))
+            # After the payload hash, which is of what was sent.
+            filled = self._geography.fill(accepted)
+            self._batch.append(self._contract.table, self._enveloped(filled))
         if refused.num_rows:
             self._batch.append("dead_letters", self._dead_letters(refused, documents))
 
