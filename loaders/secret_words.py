@@ -10,8 +10,10 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from functools import cached_property
+from urllib.parse import quote
 
-# Unmistakable: a name that holds one of these anywhere is secret (new_password, csrfToken).
+# Each word as its language spells it. Unmistakable: a name that holds one of these anywhere is
+# secret (new_password, csrfToken).
 LONG = (
     "password",
     "passwd",
@@ -21,9 +23,9 @@ LONG = (
     "kennwort",
     "motdepasse",
     "palavrapasse",
-    "contrasena",
+    "contraseña",
     "senha",
-    "sifre",
+    "şifre",
     "parola",
     "пароль",
     "secret",
@@ -53,14 +55,15 @@ WHOLE = ("pass", "pw", "userpass", "newpass", "oldpass", "authorization", "proxy
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_A-Za-z]+")
 # What stands between the letters of a name, plain or percent-encoded.
 _BETWEEN = r"(?:[ _.\-+\[\]/]|%[25][0-9A-Fa-f]){0,2}"
-_ACCENTED = {"n": "(?:n\u0303?|ñ)", "s": "(?:s\u0327?|ş)"}
 # From a name to the sign that its value follows.
 _FOLLOWED = r"""[^:=&,{}">]*["'\\\s]*(?:[:=>]|%3[AaDd])"""
 # The same for a name that is itself a value: {"name": "password", "value": ...}
 _NAMING = r"""(?i:name|key|field|param|parameter|label|id)[\\"']*\s*:\s*[\\"']*[^"\\]*"""
 # Spellings that only unpacking reveals: escaped or percent-encoded letters, full-width forms.
+_ESCAPE = r"(?:\\|%5[Cc])u"
 _DISGUISED = (
-    r"\\u00[2-7][0-9A-Fa-f]|%25|%[46][1-9A-Fa-f]|%[57][0-9Aa]|[\x{FF01}-\x{FF5E}]|\\uff[0-5]"
+    rf"{_ESCAPE}(?:00[2-7][0-9A-Fa-f]|[Ff]{{2}}[0-5])|%25|%[46][1-9A-Fa-f]|%[57][0-9Aa]"
+    r"|[\x{FF01}-\x{FF5E}]|%[Ee][Ff]%[Bb][CcDd]"
 )
 
 
@@ -80,24 +83,32 @@ class SecretWords:
     def is_secret(self, name: str) -> bool:
         """Whether a field of this name holds a secret."""
         plain = spelled(name)
-        if plain in self._exact or any(word in plain for word in self.long):
+        if plain in self._exact or any(word in plain for word in self._long):
             return True
         words = _WORD.findall(unicodedata.normalize("NFKC", name))
         return any(word.casefold() in self._short for word in words)
 
     def ends_secret(self, words: str) -> bool:
         """Whether running text ends in the name of a secret (`your card number`)."""
-        return spelled(words).endswith(self.long)
+        return spelled(words).endswith(self._long)
 
     @cached_property
     def suspect(self) -> str:
-        """RE2 pattern of texts that may hold a secret field; most others it leaves alone."""
-        anywhere = "|".join(_letters(word) for word in self.long)
+        """RE2 pattern of texts that may hold a secret field; most others it leaves alone.
+
+        Its size has a cliff: RE2 is a hundred times slower with a pattern that outgrows its cache.
+        """
+        foreign = [word for word in self.long if not word.isascii()]
+        anywhere = "|".join([*map(_letters, self._long), *map(_packed, foreign)])
         bounded = "|".join(_letters(word) for word in (*self.short, *self.whole))
         return (
             rf"(?:(?i:{anywhere})|(?i:{bounded})(?:[^a-z:=&,{{}}\">]|[\"'\\\s:=>]|%3)){_FOLLOWED}"
             rf"|(?i:{bounded})[:=>]|{_NAMING}(?i:{anywhere}|{bounded})|{_DISGUISED}"
         )
+
+    @cached_property
+    def _long(self) -> tuple[str, ...]:
+        return tuple(spelled(word) for word in self.long)
 
     @cached_property
     def _exact(self) -> frozenset[str]:
@@ -110,4 +121,15 @@ class SecretWords:
 
 def _letters(word: str) -> str:
     """A pattern of the word with separators between its letters."""
-    return _BETWEEN.join(_ACCENTED.get(c, c) for c in word)
+    return _BETWEEN.join(word)
+
+
+def _packed(word: str) -> str:
+    """A pattern of a word that is not ASCII, plain, escaped or percent-encoded."""
+    forms = []
+    for form in ("NFC", "NFD"):
+        for case in (str.lower, str.upper, str.title):
+            text = case(unicodedata.normalize(form, word))
+            escaped = "".join(c if c.isascii() else f"{_ESCAPE}{ord(c):04x}" for c in text)
+            forms += [text, escaped, quote(text)]
+    return "|".join(dict.fromkeys(forms))

@@ -124,6 +124,7 @@ def _fail(
     return home, disk.operations, ended
 
 
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize(
     ("code", "stays"),
     [(FULL, False), (BROKEN, True), *([(FULL, True), (BROKEN, False)] if IS_LONG else [])],
