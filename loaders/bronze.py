@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import os
 import shutil
 from collections.abc import Iterator
 from datetime import datetime
@@ -75,10 +76,16 @@ def batch_lock(home: Home, batch_id: str) -> Iterator[None]:
     folder = home.bronze / _STAGING
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{batch_id}.lock"
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-        path.unlink(missing_ok=True)
+    while True:
+        with path.open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if not _is_same(file.fileno(), path):
+                continue  # whoever had the lock took the file away: another one may stand there
+            try:
+                yield
+            finally:
+                path.unlink(missing_ok=True)
+            return
 
 
 def is_landed(home: Home, batch_id: str) -> bool:
@@ -100,6 +107,13 @@ def write_rows(home: Home, table: str, batch_id: str, rows: list[dict[str, Any]]
     batch = Batch(home, batch_id, rows[0]["ingested_at"])
     batch.append(table, pa.Table.from_pylist(rows, schema=schema))
     batch.commit()
+
+
+def _is_same(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _publish(home: Home, committed: Path) -> None:

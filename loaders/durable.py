@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
+
+from loaders.errors import AssayError
+
+_ADVICE = dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "Make room")
+
+
+@contextlib.contextmanager
+def explained(place: Path, outcome: str) -> Iterator[None]:
+    """Turn a failure of the disk into an AssayError: what, where, and what became of the work."""
+    try:
+        yield
+    except OSError as error:
+        why = os.strerror(error.errno) if error.errno else type(error).__name__
+        advice = _ADVICE.get(error.errno or 0, "Check the disk and its rights")
+        raise AssayError(f"{place} cannot be written: {why}. {advice}, then {outcome}") from None
 
 
 @contextlib.contextmanager

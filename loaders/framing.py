@@ -1,8 +1,8 @@
 """Cut bytes into records without understanding them.
 
-Framing never fails and never loses a byte: whatever is between two boundaries is a record, and
-what it means is for validation to say. The boundaries are found with numpy over whole blocks, so
-no record costs a step of Python.
+Framing never loses a byte: whatever is between two boundaries is a record, and what it means is for
+validation to say. It fails only where a record has no end for so long that memory is at stake. The
+boundaries are found with numpy over whole blocks, so no record costs a step of Python.
 """
 
 from __future__ import annotations
@@ -16,8 +16,15 @@ import numpy.typing as npt
 import pyarrow as pa
 
 BLOCK_BYTES = 16 << 20
+# Far above what validation accepts: such a record is refused and kept; one that is longer is not
+# read into memory at all.
+MAX_OPEN_BYTES = 32 << 20
 
 _NEWLINE, _RETURN, _QUOTE, _BACKSLASH, _COMMA = b'\n\r"\\,'
+
+
+class EndlessRecordError(Exception):
+    """A record is longer than what may be held in memory."""
 
 
 class Readable(Protocol):
@@ -81,7 +88,8 @@ def csv_records(stream: Readable) -> Iterator[Frames]:
     def boundaries(block: Bytes) -> Positions:
         return outside_quotes(block, np.flatnonzero(block == _NEWLINE))
 
-    return _framed(stream, boundaries)
+    # A line of tabs is a row of empty fields.
+    return _framed(stream, boundaries, b" \r\n")
 
 
 def array_elements(stream: Readable) -> Iterator[Frames]:
@@ -102,11 +110,13 @@ def array_elements(stream: Readable) -> Iterator[Frames]:
             numbers = element + np.arange(len(ends), dtype=np.int64)
             yield _without_blanks(Frames(data, starts, ends, numbers))
             element += len(ends)
-            carry = data[ends[-1] + 1 :]
+            carry = _held(data[ends[-1] + 1 :])
         else:
-            carry = data
+            carry = _held(data)
         if closed is not None:
-            rest = (carry + stream.read()).strip()
+            while more := stream.read(BLOCK_BYTES):
+                carry = _held(carry + more)
+            rest = carry.strip()
             if rest:
                 yield Frames(rest, *_whole(rest), np.array([element]))
             return
@@ -121,7 +131,9 @@ def outside_quotes(block: Bytes, positions: Positions) -> Positions:
     return np.asarray(positions[is_outside], dtype=np.int64)
 
 
-def _framed(stream: Readable, boundaries: Callable[[Bytes], Positions]) -> Iterator[Frames]:
+def _framed(
+    stream: Readable, boundaries: Callable[[Bytes], Positions], white: bytes = b" \t\r\n"
+) -> Iterator[Frames]:
     carry, line = b"", 1
     while True:
         chunk = stream.read(BLOCK_BYTES)
@@ -135,19 +147,29 @@ def _framed(stream: Readable, boundaries: Callable[[Bytes], Positions]) -> Itera
             starts = np.concatenate(([0], ends[:-1])).astype(np.int64)
             newlines = np.flatnonzero(block == _NEWLINE)
             lines_before = np.searchsorted(newlines, starts)
-            yield _without_blanks(Frames(data, starts, ends, line + lines_before))
+            yield _without_blanks(Frames(data, starts, ends, line + lines_before), white)
             line += int(np.searchsorted(newlines, ends[-1]))
-            carry = data[ends[-1] :]
+            carry = _held(data[ends[-1] :])
         else:
-            carry = data
+            carry = _held(data)
         if not chunk:
             return
 
 
-def _without_blanks(frames: Frames) -> Frames:
-    """Drop records of white space only. Short ones are the only ones that need a look."""
-    short = np.flatnonzero(frames.ends - frames.starts <= 2)
-    blank = [i for i in short if not frames.raw(int(i)).strip()]
+def _held(carry: bytes) -> bytes:
+    """The beginning of a record whose end is still to be read, as long as there is room for it."""
+    if len(carry) > MAX_OPEN_BYTES:
+        raise EndlessRecordError
+    return carry
+
+
+def _without_blanks(frames: Frames, white: bytes = b" \t\r\n") -> Frames:
+    """Drop records of white space only. Those that begin with it are the only ones to look at."""
+    block = np.frombuffer(frames.data or b" ", np.uint8)
+    first = block[np.minimum(frames.starts, len(block) - 1)]
+    begin_white = np.isin(first, np.frombuffer(white, np.uint8))
+    begin_white |= frames.starts == frames.ends
+    blank = [i for i in np.flatnonzero(begin_white) if not frames.raw(int(i)).strip(white)]
     if not blank:
         return frames
     keep = np.ones(len(frames), dtype=np.bool_)
@@ -157,18 +179,18 @@ def _without_blanks(frames: Frames) -> Frames:
 
 def _element_ends(block: Bytes) -> tuple[Positions, int | None]:
     """Positions of the commas between elements, and of the bracket that closes the array."""
-    where = np.arange(len(block), dtype=np.int64)
+    where = np.arange(len(block), dtype=np.int32)
     quotes = block == _QUOTE
     escapes = block == _BACKSLASH
     if escapes.any():
         # A quote is escaped when the run of backslashes before it has an odd length.
-        last_other = np.maximum.accumulate(np.where(escapes, -1, where))
+        last_other = np.maximum.accumulate(np.where(escapes, np.int32(-1), where))
         run = np.concatenate(([0], (where - last_other)[:-1]))
         quotes &= run & 1 == 0
-    outside = (np.cumsum(quotes, dtype=np.int64) & 1 == 0) & ~quotes
+    outside = (np.cumsum(quotes, dtype=np.int32) & 1 == 0) & ~quotes
     opens = outside & ((block == ord("{")) | (block == ord("[")))
     closes = outside & ((block == ord("}")) | (block == ord("]")))
-    depth = np.cumsum(opens.astype(np.int64) - closes.astype(np.int64))
+    depth = np.cumsum(opens.view(np.int8) - closes.view(np.int8), dtype=np.int32)
     ended = np.flatnonzero(depth < 0)
     commas = np.flatnonzero(outside & (block == _COMMA) & (depth == 0))
     if len(ended):

@@ -6,6 +6,7 @@ import csv
 import hashlib
 import json
 from collections.abc import Callable
+from collections.abc import Mapping as Counts
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,10 +19,13 @@ import pyarrow.compute as pc
 
 from loaders import bronze
 from loaders.contracts import PROJECT, Contract, contract_of
+from loaders.durable import explained
 from loaders.errors import AssayError
+from loaders.geography import Databases, Geography
 from loaders.home import Home, connect
 from loaders.mapping import Mapping, load_mapping
 from loaders.records import Documents, read_documents
+from loaders.redaction import Redaction
 from loaders.validation import build_validation
 
 PIPELINE_VERSION = version("assay-lakehouse")
@@ -44,8 +48,10 @@ class LandingResult:
     accepted: int = 0
     rejected: int = 0
     duplicates: int = 0
+    cut: int = 0  # values of secret fields, taken out of accepted records
     codes: dict[str, int] = field(default_factory=dict)
     sequences: dict[str, list[int]] = field(default_factory=dict)  # producer -> first, last
+    notes: list[str] = field(default_factory=list)  # what a person may want to know
 
     def note_sequences(self, rows: pa.Table) -> None:
         """Widen the span of sequence numbers seen of each producer."""
@@ -64,13 +70,15 @@ def land_file(
     source_system: str = "file",
     name: str | None = None,
     on_bytes: Callable[[int], None] = lambda _: None,
+    databases: Databases | None = None,
 ) -> LandingResult:
     """Land one file as one batch. The same file and mapping land once, however often they come.
 
-    `name` is what the ledger calls the file. Raises AssayError where the file as a whole cannot be
-    read; nothing of it has landed then.
+    `name` is what the ledger calls the file. Where a sender left country and network out, they come
+    from `databases`, by default those of the home. Raises AssayError where the file as a whole
+    cannot be read, and nothing of it has landed then, or where the disk fails. A batch that was
+    committed by then becomes visible with the next landing; any other leaves nothing.
     """
-    bronze.recover(home)
     contract = contract_of(table)
     if contract.silver is None:
         raise AssayError(f"{table} is written by Assay itself. Land events in a table of events.")
@@ -78,7 +86,8 @@ def land_file(
     checksum = _checksum(path)
     batch_id = hashlib.sha256(f"{table}\n{mapping.digest}\n{checksum}".encode()).hexdigest()[:32]
     result = LandingResult(table, name or path.name, batch_id)
-    with bronze.batch_lock(home, batch_id):
+    again = f"land {result.file} again: no half of it is in bronze, and it will land once."
+    with explained(home.bronze, again), bronze.batch_lock(home, batch_id):
         bronze.recover(home)  # whoever held the lock may have died between commit and move
         if bronze.is_landed(home, batch_id):
             result.already_landed = True
@@ -86,11 +95,13 @@ def land_file(
         started_at = datetime.now(UTC)
         batch = bronze.Batch(home, batch_id, started_at)
         try:
-            _Lander(contract, mapping, batch, result, source_system).land(path, on_bytes)
-            batch.append(
-                "landing_ledger",
-                _ledger_line(result, checksum, path.stat().st_size, started_at, source_system),
-            )
+            with Geography(databases or Databases.of(home)) as geography:
+                result.notes = geography.notes
+                lander = _Lander(contract, mapping, batch, result, source_system, geography)
+                lander.land(path, on_bytes)
+            size = path.stat().st_size
+            line = _ledger_line(result, checksum, size, started_at, source_system)
+            batch.append("landing_ledger", line)
             batch.commit()
         except BaseException:
             batch.abandon()
@@ -108,10 +119,13 @@ class _Lander:
         batch: bronze.Batch,
         result: LandingResult,
         source_system: str,
+        geography: Geography,
     ) -> None:
+        self._geography = geography
         self._contract, self._batch, self._result = contract, batch, result
         self._source_system = source_system
         self._validation = build_validation(contract, mapping, read_vocabulary())
+        self._redaction = Redaction(contract, mapping)
         self._connection = connect()
         # How often each equal record of the file was seen: what derived keys are told apart by.
         self._connection.execute(
@@ -123,17 +137,18 @@ class _Lander:
         written: Future[None] | None = None
         with ThreadPoolExecutor(1) as writer, self._connection:
             for documents in read_documents(path, on_bytes):
-                rows = self._typed(documents)
+                block, cuts = self._redaction.apply(documents.table)
+                rows = self._typed(block)
                 if written is not None:
                     written.result()
-                written = writer.submit(self._write, rows, documents)
+                written = writer.submit(self._write, rows, documents, cuts)
             if written is not None:
                 written.result()
 
-    def _typed(self, documents: Documents) -> pa.Table:
+    def _typed(self, block: pa.Table) -> pa.Table:
         connection = self._connection
         # Small chunks, so that every core has some.
-        chunks = documents.table.to_batches(max_chunksize=_CHUNK_ROWS)
+        chunks = block.to_batches(max_chunksize=_CHUNK_ROWS)
         connection.register("block", pa.Table.from_batches(chunks))
         # Rows come out in the order of the file, unless they were unfolded or given a key.
         rows = connection.sql(self._validation.rows).to_arrow_table()
@@ -149,7 +164,7 @@ class _Lander:
             connection.unregister("derived")
         return rows
 
-    def _write(self, rows: pa.Table, documents: Documents) -> None:
+    def _write(self, rows: pa.Table, documents: Documents, cuts: Counts[int, int]) -> None:
         accepted, refused = rows, rows.slice(0, 0)
         if rows["refusal"].null_count < rows.num_rows:
             is_accepted = pc.is_null(rows["refusal"])
@@ -157,9 +172,14 @@ class _Lander:
         self._result.received += rows.num_rows
         self._result.accepted += accepted.num_rows
         self._result.rejected += refused.num_rows
+        if cuts:
+            landed = set(accepted["line_number"].to_pylist())
+            self._result.cut += sum(n for line, n in cuts.items() if line in landed)
         if accepted.num_rows:
             self._result.note_sequences(accepted)
-            self._batch.append(self._contract.table, self._enveloped(accepted))
+            # After the payload hash, which is of what was sent.
+            filled = self._geography.fill(accepted)
+            self._batch.append(self._contract.table, self._enveloped(filled))
         if refused.num_rows:
             self._batch.append("dead_letters", self._dead_letters(refused, documents))
 
@@ -219,8 +239,13 @@ def read_vocabulary() -> dict[str, dict[str, str]]:
 
 
 def _checksum(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise AssayError(
+            f"{path.name} cannot be read ({type(error).__name__}). Nothing of it was landed."
+        ) from None
 
 
 def _ledger_line(
@@ -238,6 +263,7 @@ def _ledger_line(
         "started_at": started_at,
         "finished_at": datetime.now(UTC),
         "source_file": result.file,
+        "cut": result.cut,
         "sequences": json.dumps(result.sequences) if result.sequences else None,
         "ingested_at": started_at,
         "source_system": source_system,

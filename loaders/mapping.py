@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 
 import yaml
 
-from loaders.contracts import Contract
+from loaders.contracts import Column, Contract
 from loaders.errors import AssayError
 
 _KEYS = {"rename", "constants", "values", "types", "timezone", "event_id_from", "rows"}
@@ -38,6 +38,10 @@ class Mapping:
     event_id_from: tuple[str, ...] | None = None  # () means all fields
     rows: str | None = None
     digest: str = ""
+
+    def sources_of(self, column: Column) -> tuple[str, ...]:
+        """Fields that may hold a column's value, the mapping's first."""
+        return tuple(dict.fromkeys((*self.sources.get(column.name, ()), *column.spellings)))
 
     def renamed(self) -> frozenset[str]:
         """Source fields that a column takes the place of."""

@@ -24,6 +24,7 @@ from loaders.errors import AssayError
 from loaders.framing import Frames
 
 _PARQUET_ROWS = 50_000
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _CODECS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 
 
@@ -40,7 +41,21 @@ class Documents:
 
 
 def read_documents(path: Path, on_bytes: Callable[[int], None]) -> Iterator[Documents]:
-    """Yield the records of a file, block by block. `on_bytes` hears how far reading has come."""
+    """Yield the records of a file, block by block. `on_bytes` hears how far reading has come.
+
+    Raises AssayError where the file cannot be read to its end. What was read until then must not
+    stay: the whole file comes as another batch, and the part would be there twice.
+    """
+    try:
+        yield from _read(path, on_bytes)
+    except framing.EndlessRecordError:
+        raise AssayError(
+            f"{path.name}: a record is longer than {framing.MAX_OPEN_BYTES >> 20} MiB. "
+            "Split the file; nothing of it was landed."
+        ) from None
+
+
+def _read(path: Path, on_bytes: Callable[[int], None]) -> Iterator[Documents]:
     with path.open("rb") as file:
         head = file.read(4)
     if head == b"PAR1":
@@ -113,7 +128,12 @@ def _header(raw: bytes, name: str) -> tuple[list[str], str]:
             f"{name}: neither JSON, Parquet nor UTF-8 CSV. Convert it first."
         ) from None
     delimiter = max(",;\t|", key=line.count)
-    header = [field.strip() for field in next(csv.reader([line], delimiter=delimiter))]
+    try:
+        header = [field.strip() for field in next(csv.reader([line], delimiter=delimiter))]
+    except csv.Error:
+        raise AssayError(
+            f"{name}: neither JSON nor Parquet, and its first line is no CSV header."
+        ) from None
     if len(set(header)) != len(header) or not all(header):
         raise AssayError(f"{name}: the header names a column twice or not at all. Mend the header.")
     return header, delimiter
@@ -162,9 +182,10 @@ def _parquet(path: Path, on_bytes: Callable[[int], None]) -> Iterator[Documents]
             yield Documents(
                 pa.table({"line_number": pa.array(numbers), "doc": docs}), _raw_json(docs)
             )
-    except pa.ArrowException as error:
+    except (pa.ArrowException, OSError, duckdb.Error) as error:
         raise AssayError(
-            f"{path.name}: not a whole Parquet file ({type(error).__name__})."
+            f"{path.name}: not a whole Parquet file ({type(error).__name__}). "
+            "Fetch the file again; nothing of it was landed."
         ) from None
 
 
@@ -209,7 +230,7 @@ class _Peekable:
         self._stream, self._name, self._head = stream, name, b""
 
     def peek(self) -> bytes:
-        self._head = self._head or self._read(4096)
+        self._head = self._head or self._read(4096).removeprefix(_BYTE_ORDER_MARK)
         return self._head
 
     def read(self, size: int = -1) -> bytes:

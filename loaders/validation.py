@@ -143,8 +143,7 @@ class _Builder:
         """
 
     def _sources(self, column: Column) -> tuple[str, ...]:
-        """Fields that may hold a column's value, the mapping's first."""
-        return tuple(dict.fromkeys((*self.mapping.sources.get(column.name, ()), *column.spellings)))
+        return self.mapping.sources_of(column)
 
     def _position(self, field: str) -> int:
         return self.fields.index(field) + 1

@@ -261,7 +261,6 @@ def test_the_bracket_may_stand_behind_the_first_read():
     assert framed(framing.array_elements, b"  [1, 2]", 1, 1) == [(1, b"1"), (2, b" 2")]
 
 
-@to_mend("F1: _without_blanks looks at records of up to two bytes only")
 def test_a_blank_line_is_no_record_however_long():
     """White space between records, or in an empty array, is nobody's record."""
     assert framed(framing.lines, b"a\n    \n\t\t\t\nb\n", 40, 40) == [(1, b"a\n"), (4, b"b\n")]

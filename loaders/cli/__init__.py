@@ -1,0 +1,34 @@
+"""The `assay` command: thin layers over the modules of `loaders`.
+
+Exit codes: 0 done, 1 refused, unbalanced or failed, 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import click
+
+from loaders.cli.common import Commands
+from loaders.cli.gold import publish_gold, refresh_gold
+from loaders.cli.home import demo_data, init, show_status
+from loaders.cli.land import land
+from loaders.cli.ledger import ledger
+from loaders.cli.vault import vault_group
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="assay-lakehouse")
+def main() -> None:
+    """Land events, build anonymized gold, publish it."""
+
+
+for command in (
+    init,
+    demo_data,
+    land,
+    ledger,
+    publish_gold,
+    refresh_gold,
+    show_status,
+    vault_group,
+):
+    main.add_command(command)

@@ -1,0 +1,104 @@
+"""Landing files in bronze."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from loaders import landing
+from loaders.cli.common import FILE, everywhere, say
+from loaders.durable import explained
+from loaders.errors import AssayError
+from loaders.geography import Databases
+from loaders.home import Home, open_home
+from loaders.progress import progress
+
+
+@click.command()
+@click.argument("table")
+@click.argument("files", nargs=-1, required=True)
+@click.option("--map", "mapping", type=FILE, help="How fields of other names fit the contract.")
+@click.option("--source", default="file", show_default=True, help="Name of the sending system.")
+@click.option("--strict", is_flag=True, help="Exit with 1 if a record was refused.")
+@click.option("--country-db", type=FILE, help="MaxMind database. Default: geo/ in the home.")
+@click.option("--asn-db", type=FILE, help="The same for networks.")
+@everywhere
+def land(  # noqa: PLR0913, PLR0917 - one argument per option
+    table: str,
+    files: tuple[str, ...],
+    mapping: Path | None,
+    source: str,
+    strict: bool,
+    country_db: Path | None,
+    asn_db: Path | None,
+    home: Path | None,
+    as_json: bool,
+) -> None:
+    """Land FILES in bronze TABLE.
+
+    JSON lines, a JSON array, CSV or Parquet, plain or in gzip or zstd. "-" is standard input.
+    """
+    opened = open_home(home)
+    own = Databases.of(opened)
+    databases = Databases(country_db or own.country, asn_db or own.asn)
+    results = []
+    for given in files:
+        with _spool_folder(opened) as spool:
+            path = _spooled(spool) if given == "-" else Path(given)
+            if not path.is_file():
+                raise AssayError(f"No file {given}.")
+            with progress(f"landing {path.name}", path.stat().st_size) as advance:
+                results.append(
+                    landing.land_file(
+                        opened,
+                        table,
+                        path,
+                        mapping,
+                        source,
+                        "-" if given == "-" else None,
+                        advance,
+                        databases,
+                    )
+                )
+    for note in dict.fromkeys(note for result in results for note in result.notes):
+        click.echo(note, err=True)
+    say(as_json, {"batches": [asdict(r) for r in results]}, [_landed(r) for r in results])
+    if strict and any(result.rejected for result in results):
+        sys.exit(1)
+
+
+@contextlib.contextmanager
+def _spool_folder(home: Home) -> Iterator[Path]:
+    with explained(home.path, "land again: nothing was landed."):
+        folder = tempfile.mkdtemp(dir=home.path)
+    try:
+        yield Path(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _spooled(folder: Path) -> Path:
+    """Standard input as a file: a batch is named by all of its bytes before it is read."""
+    path = folder / "stdin"
+    with explained(folder, "send it again: nothing of it was landed."), path.open("wb") as file:
+        shutil.copyfileobj(sys.stdin.buffer, file)
+    return path
+
+
+def _landed(result: landing.LandingResult) -> str:
+    if result.already_landed:
+        return f"{result.file}: landed before as batch {result.batch_id}, nothing to do"
+    refused = ", ".join(f"{code} {count}" for code, count in sorted(result.codes.items()))
+    return (
+        f"{result.file}: received {result.received}, accepted {result.accepted}, "
+        f"rejected {result.rejected}"
+        + (f" ({refused})" if refused else "")
+        + (f", secret values cut {result.cut}" if result.cut else "")
+    )
