@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 from collections.abc import Callable
@@ -10,7 +9,6 @@ from collections.abc import Mapping as Counts
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -18,19 +16,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from loaders import bronze
-from loaders.contracts import PROJECT, Contract, contract_of
+from loaders.contracts import Contract, contract_of
 from loaders.durable import explained
 from loaders.errors import AssayError
 from loaders.geography import Databases, Geography
-from loaders.home import Home, connect
+from loaders.home import Home
 from loaders.mapping import Mapping, load_mapping
 from loaders.records import Documents, read_documents
-from loaders.redaction import Redaction
-from loaders.validation import build_validation
+from loaders.validator import Validator
 
 PIPELINE_VERSION = version("assay-lakehouse")
-_CHUNK_ROWS = 4096
-VOCABULARY = PROJECT / "seeds" / "vocabulary.csv"
 
 # Refusals whose bytes must not be kept: they hold what may never land.
 _NEVER_KEPT = {"pii_forbidden"}
@@ -124,45 +119,19 @@ class _Lander:
         self._geography = geography
         self._contract, self._batch, self._result = contract, batch, result
         self._source_system = source_system
-        self._validation = build_validation(contract, mapping, read_vocabulary())
-        self._redaction = Redaction(contract, mapping)
-        self._connection = connect()
-        # How often each equal record of the file was seen: what derived keys are told apart by.
-        self._connection.execute(
-            "create temp table seen (fingerprint varchar primary key, ordinal bigint)"
-        )
+        self._validator = Validator(contract, mapping)
 
     def land(self, path: Path, on_bytes: Callable[[int], None]) -> None:
         # Parquet is encoded in a thread of its own while DuckDB reads the next block.
         written: Future[None] | None = None
-        with ThreadPoolExecutor(1) as writer, self._connection:
+        with ThreadPoolExecutor(1) as writer, self._validator:
             for documents in read_documents(path, on_bytes):
-                block, cuts = self._redaction.apply(documents.table)
-                rows = self._typed(block)
+                rows, cuts = self._validator.rows(documents.table)
                 if written is not None:
                     written.result()
                 written = writer.submit(self._write, rows, documents, cuts)
             if written is not None:
                 written.result()
-
-    def _typed(self, block: pa.Table) -> pa.Table:
-        connection = self._connection
-        # Small chunks, so that every core has some.
-        chunks = block.to_batches(max_chunksize=_CHUNK_ROWS)
-        connection.register("block", pa.Table.from_batches(chunks))
-        # Rows come out in the order of the file, unless they were unfolded or given a key.
-        rows = connection.sql(self._validation.rows).to_arrow_table()
-        if self._validation.reorders:
-            rows = rows.sort_by([("line_number", "ascending"), ("part", "ascending")])
-        connection.unregister("block")
-        if self._validation.derives_key:
-            connection.register("derived", rows)
-            connection.execute(
-                "insert into seen select fingerprint, count(*) from derived group by fingerprint "
-                "on conflict do update set ordinal = ordinal + excluded.ordinal"
-            )
-            connection.unregister("derived")
-        return rows
 
     def _write(self, rows: pa.Table, documents: Documents, cuts: Counts[int, int]) -> None:
         accepted, refused = rows, rows.slice(0, 0)
@@ -226,16 +195,6 @@ class _Lander:
                 }
             )
         return pa.Table.from_pylist(letters, schema=contract_of("dead_letters").arrow_schema)
-
-
-@cache
-def read_vocabulary() -> dict[str, dict[str, str]]:
-    """The vocabulary seed as {vocabulary: {spelling: value}}."""
-    words: dict[str, dict[str, str]] = {}
-    with VOCABULARY.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            words.setdefault(row["vocabulary"], {})[row["spelling"]] = row["value"]
-    return words
 
 
 def _checksum(path: Path) -> str:

@@ -37,10 +37,13 @@ class Mapping:
     timezone: str = "UTC"
     event_id_from: tuple[str, ...] | None = None  # () means all fields
     rows: str | None = None
+    derived: str | None = None  # the column that event_id_from gives
     digest: str = ""
 
     def sources_of(self, column: Column) -> tuple[str, ...]:
-        """Fields that may hold a column's value, the mapping's first."""
+        """Fields that may hold a column's value, the mapping's first; none where it gives one."""
+        if column.name in self.constants or column.name == self.derived:
+            return ()
         return tuple(dict.fromkeys((*self.sources.get(column.name, ()), *column.spellings)))
 
     def renamed(self) -> frozenset[str]:
@@ -75,6 +78,7 @@ def load_mapping(path: Path | None, contract: Contract) -> Mapping:
         timezone=given.get("timezone", "UTC"),
         event_id_from=None if derived is None else () if derived == "all" else tuple(derived),
         rows=given.get("rows"),
+        derived=None if derived is None else contract.key,
         digest=hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest(),
     )
     _check(path.name, mapping, contract)

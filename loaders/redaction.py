@@ -1,11 +1,12 @@
 """Cut secrets out of a block of records before anything is made of them.
 
-One vectorized look says which records may hold a secret; the others are not touched. What is cut
-is cut in the record, so that columns, the overflow and the payload hash all come from what is left.
+The validation says which records may hold a secret; the others are not touched. What is cut is cut
+in the record, so that columns, the overflow and the payload hash all come from what is left.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from collections.abc import Mapping as Counts
 
 import numpy as np
@@ -48,20 +49,25 @@ class Redaction:
                     "Derive the key from other fields."
                 )
 
-    def apply(self, block: pa.Table) -> tuple[pa.Table, Counts[int, int]]:
-        """The block with `doc` cut, and how many values were cut, by line number.
+    @property
+    def suspect(self) -> tuple[str, str]:
+        """RE2 patterns of texts that may hold a secret; most others they leave alone."""
+        return self._words.suspect, cards.SUSPECT
+
+    def apply(self, block: pa.Table, lines: Iterable[int]) -> tuple[pa.Table, Counts[int, int]]:
+        """The block with the `doc` of these lines cut, and how many values were, by line number.
 
         A record that could not be read, though it may hold a secret, has a null `doc`: it is
         refused as malformed.
         """
         docs = block["doc"].combine_chunks()
-        suspects = _matches(docs, self._words.suspect) | _matches(docs, cards.SUSPECT)
+        suspects = pc.is_in(block["line_number"], value_set=pa.array(list(lines), pa.int64()))
         changed: dict[int, str | None] = {}
         counts: dict[int, int] = {}
-        for index in np.flatnonzero(suspects).tolist():
+        for index in np.flatnonzero(suspects.to_numpy()).tolist():
             text = docs[index].as_py()
-            if len(text) > MAX_RECORD_BYTES:
-                continue  # refused for its size
+            if text is None or len(text) > MAX_RECORD_BYTES:
+                continue  # refused as malformed, or for its size
             cutter = Cutter(self._words)
             try:
                 cut = cutter.record(text, self._plain)
@@ -78,8 +84,3 @@ class Redaction:
             docs = pc.replace_with_mask(docs, pa.array(mask), values)
             block = block.set_column(block.schema.get_field_index("doc"), "doc", docs)
         return block, counts
-
-
-def _matches(docs: pa.Array, pattern: str) -> np.typing.NDArray[np.bool_]:
-    found = pc.fill_null(pc.match_substring_regex(docs, pattern), False)
-    return np.asarray(found.to_numpy(zero_copy_only=False), dtype=np.bool_)

@@ -7,9 +7,10 @@ order in which a person would want to hear of them; the first that fails names t
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from loaders import casts
 from loaders.contracts import Column, Contract
 from loaders.home import quote
 from loaders.mapping import Mapping
@@ -19,18 +20,22 @@ MAX_UNFOLD = 100_000
 OLDEST = "1990-01-01"
 FUTURE_DAYS = 1
 
-_EPOCHS = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1}
-_OFFSET = r"(Z|[+-]\d\d(:?\d\d)?)$"
+# What stands between the fields that a hash is taken of, and how a value that holds it is written.
+_SEPARATOR, _ESCAPE = "chr(31)", "chr(27)"
+# The JSON pointer (RFC 6901) of the field whose name SQL calls f.
+_POINTER_OF_F = "'/' || replace(replace(f, '~', '~0'), '/', '~1')"
 
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """Statements over a relation `block(line_number, doc)`.
+    """A statement over the relations `block(line_number, doc)` and `shapes` (see shapes.py).
 
     `rows` yields `line_number`, `part` (1 unless the record was unfolded), `refusal` (code, space,
     pointer; null where the row is accepted), `event_key`, every sent column typed, `payload_hash`,
-    and, where it `derives_key`, the `fingerprint` that keys are derived from; it then also reads
-    `seen(fingerprint, ordinal)`. Where it `reorders`, the rows are not in the order of the block.
+    and what has to be looked at before the rows are final: `new_names`, a list of field names that
+    `shapes` does not have, and `is_suspect`, whether the record may hold a secret. Where it
+    `derives_key`, it yields the `fingerprint` that keys are derived from, and reads
+    `seen(fingerprint, ordinal)`. Where it `reorders`, rows are not in the order of the block.
     """
 
     rows: str
@@ -39,11 +44,18 @@ class Validation:
 
 
 def build_validation(
-    contract: Contract, mapping: Mapping, vocabulary: dict[str, dict[str, str]]
+    contract: Contract,
+    mapping: Mapping,
+    vocabulary: dict[str, dict[str, str]],
+    suspect: tuple[str, ...] = (),
 ) -> Validation:
-    """Generate the statements. `vocabulary` is {vocabulary: {spelling: value}}."""
+    """Generate the statement.
+
+    `vocabulary` is {vocabulary: {spelling: value}}; `suspect` are patterns of texts that may hold a
+    secret.
+    """
     return Validation(
-        rows=_Builder(contract, mapping, vocabulary).rows(),
+        rows=_Builder(contract, mapping, vocabulary, suspect).rows(),
         derives_key=mapping.event_id_from is not None,
         reorders=mapping.event_id_from is not None or mapping.rows is not None,
     )
@@ -51,46 +63,54 @@ def build_validation(
 
 class _Builder:
     def __init__(
-        self, contract: Contract, mapping: Mapping, vocabulary: dict[str, dict[str, str]]
+        self,
+        contract: Contract,
+        mapping: Mapping,
+        vocabulary: dict[str, dict[str, str]],
+        suspect: tuple[str, ...],
     ) -> None:
         self.contract, self.mapping, self.vocabulary = contract, mapping, vocabulary
+        self.suspect = suspect
         self.columns = contract.sent_columns
-        self.never = [c for c in contract.columns if c.privacy == "never"]
-        self.fields: list[str] = []
-        for column in (*self.columns, *self.never):
-            self.fields += [f for f in self._sources(column) if f not in self.fields]
-        for extra in (*(mapping.event_id_from or ()), *filter(None, [mapping.rows])):
-            if extra not in self.fields:
-                self.fields.append(extra)
+        self.words = {c.name: vocabulary[c.vocabulary] for c in self.columns if c.vocabulary}
+        fields = [f for column in self.columns for f in mapping.sources_of(column)]
+        fields += [*(mapping.event_id_from or ()), *filter(None, [mapping.rows])]
+        self.fields = list(dict.fromkeys(fields))
+        # DuckDB's structs do not tell names apart that differ in case alone.
+        self.in_struct = list({field.lower(): field for field in reversed(self.fields)}.values())
 
     def rows(self) -> str:
         """The whole statement."""
-        structure = quote(json.dumps(dict.fromkeys(self.fields, "VARCHAR")))
+        structure = quote(json.dumps(dict.fromkeys(self.in_struct, "VARCHAR")))
         sent = ",\n".join(f"{self._value(c)} as {c.name}_sent" for c in self.columns)
+        words = "".join(
+            f", {casts.word(f'{name}_sent', spellings)} as {name}_word"
+            for name, spellings in self.words.items()
+        )
         typed = ",\n".join(f"{self._typed(c)} as {c.name}" for c in self.columns)
-        checks = "\n".join(f"when {condition} then {quote(v)}" for condition, v in self._checks())
-        hashed = ", ".join(
-            f"{quote(c.name + '=')} || {_canonical(c)}"
-            for c in self.columns
-            if c.name not in ("producer", "sequence")
+        checks = "\n".join(
+            f"when {condition} then {verdict}" for condition, verdict in self._checks()
         )
         return f"""
-        with readable as (
+        with framed as (
             select
                 line_number,
                 strlen(doc) as size,
+                doc,
                 case
-                    when starts_with(ltrim(doc, ' \t\r\n'), '{{') and json_valid(doc) then doc
-                end as doc
+                    when starts_with(doc, '{{') or starts_with(ltrim(doc, ' \t\r\n'), '{{')
+                        then try(json_keys(doc))
+                end as keys
             from block
-        ), parsed as materialized (
+        ), readable as (
             select
-                *,
-                from_json(doc, {structure}) as texts,
-                array_to_string(json_keys(doc), chr(31)) as names
-            from readable
-        ), shapes as (
-            {self._shapes()}
+                line_number,
+                size,
+                case when keys is not null then doc end as doc,
+                cast(to_json(keys) as varchar) as names
+            from framed
+        ), parsed as (
+            select *, from_json(doc, {structure}) as texts from readable
         ), unfolded as (
             {self._unfolded()}
         ), identified as (
@@ -99,15 +119,16 @@ class _Builder:
             select
                 line_number, part, size, doc, unfold_error, fingerprint,
                 undeclared, has_repeats, is_forbidden,
+                case when shapes.names is null then identified.names end as new_names,
+                {self._left_over()} as left_over,
                 {sent}
             from identified
             left join shapes using (names)
         ), worded as (
-            select *, {self._words()}, {self._nested()} as nested from sent
+            select *, {self._nested()} as nested{words} from sent
         ), typed as (
             select
-                line_number, part, size, doc, unfold_error, fingerprint,
-                undeclared, has_repeats, is_forbidden, nested,
+                * exclude ({", ".join(f"{c.name}_sent" for c in self.columns)}),
                 {", ".join(f"{c.name}_sent" for c in self.columns)},
                 {typed}
             from worded
@@ -119,31 +140,17 @@ class _Builder:
             left({self.contract.key}_sent, 256) as event_key,
             fingerprint,
             {", ".join(c.name for c in self.columns)},
-            sha256(concat_ws(chr(31), {hashed})) as payload_hash
+            {self._payload_hash()} as payload_hash,
+            new_names,
+            {self._suspicion()} as is_suspect
         from typed
         """
 
-    def _shapes(self) -> str:
-        """What is to be said of each list of field names: a file has few, however many records."""
-        known = ", ".join(quote(f) for f in self.fields)
-        never = ", ".join(quote(f) for c in self.never for f in self._sources(c))
-        return f"""
-            select
-                names,
-                list_filter(fields, lambda f: not list_contains([{known}], f)) as undeclared,
-                len(list_distinct(fields)) != len(fields) as has_repeats,
-                {f"list_has_any([{never}], fields)" if never else "false"} as is_forbidden
-            from (
-                select distinct
-                    names,
-                    case when names = '' then [] else string_split(names, chr(31)) end as fields
-                from parsed
-                where names is not null
-            )
-        """
-
-    def _sources(self, column: Column) -> tuple[str, ...]:
-        return self.mapping.sources_of(column)
+    def _text(self, field: str) -> str:
+        """The text of a field: null where it is absent or null, JSON where it is nested."""
+        if field in self.in_struct:
+            return f'texts."{field}"'
+        return f"json_extract_string(doc, {quote(_pointer(field))})"
 
     def _position(self, field: str) -> int:
         return self.fields.index(field) + 1
@@ -153,8 +160,8 @@ class _Builder:
             return quote(self.mapping.constants[column.name])
         if column.name == self.contract.key and self.mapping.event_id_from is not None:
             return "derived_id"
-        texts = [_text(f) for f in self._sources(column)]
-        value = f"coalesce({', '.join(texts)})" if len(texts) > 1 else texts[0]
+        texts = map(self._text, self.mapping.sources_of(column))
+        value = _first(texts)
         if column.name == self.contract.key and self.mapping.rows:
             value = f"case when part > 1 then {value} || '#' || part else {value} end"
         words = self.mapping.values.get(column.name, {})
@@ -166,9 +173,28 @@ class _Builder:
             value = f"case {value} {cases} else {value} end"
         return value
 
+    def _left_over(self) -> str:
+        """Fields with a value that no column takes: undeclared, or another field came first."""
+        is_null = f"json_type(doc, {_POINTER_OF_F}) = 'NULL'"
+        undeclared = f"list_filter(undeclared, lambda f: not {is_null})"
+        losers = [
+            f"case when {self._text(field)} != {_first(map(self._text, fields[:i]))} "
+            f"then [{quote(field)}] else [] end"
+            for fields in map(self.mapping.sources_of, self.columns)
+            for i, field in enumerate(fields)
+            if i > 0
+        ]
+        if losers:
+            losing = f"case when has_doubles then {' || '.join(losers)} else [] end"
+            undeclared = f"{undeclared} || {losing}"
+        return (
+            f"case when len(undeclared) > 0 or has_doubles then {undeclared} "
+            "else cast([] as varchar[]) end"
+        )
+
     def _nested(self) -> str:
         """Which fields hold an object or a list, looked up only where a text looks like one."""
-        paths = "[" + ", ".join(quote(f'$."{f}"') for f in self.fields) + "]"
+        paths = "[" + ", ".join(quote(_pointer(f)) for f in self.fields) + "]"
         plain = [c for c in self.columns if not c.structured and c.data_type == "string"]
         brackets = " or ".join(
             f"({c.name}_sent >= '{bracket}' and {c.name}_sent < '{following}')"
@@ -180,7 +206,7 @@ class _Builder:
     def _unfolded(self) -> str:
         if not self.mapping.rows:
             return "select *, 1 as part, false as unfold_error from parsed"
-        count = f"try_cast({_text(self.mapping.rows)} as bigint)"
+        count = casts.integer(self._text(self.mapping.rows))
         return f"""
             select * exclude (repeats), unnest(range(1, repeats + 1)) as part
             from (
@@ -195,7 +221,7 @@ class _Builder:
         if self.mapping.event_id_from is None:
             return "select *, cast(null as varchar) as fingerprint from unfolded"
         fields = self.mapping.event_id_from
-        parts = [f"coalesce({_text(f)}, '')" for f in fields] or ["cast(doc as json)"]
+        parts = [f"coalesce({self._text(f)}, '')" for f in fields] or ["cast(doc as json)"]
         return f"""
             select unfolded.*, left(unfolded.fingerprint, 32) || '-' || (
                 coalesce(seen.ordinal, 0) + row_number() over (
@@ -203,100 +229,110 @@ class _Builder:
                 )
             ) as derived_id
             from (
-                select *, sha256(concat_ws(chr(31), {", ".join(parts)})) as fingerprint
+                select *, sha256(concat_ws({_SEPARATOR}, {", ".join(parts)})) as fingerprint
                 from unfolded
             ) as unfolded
             left join seen using (fingerprint)
         """
 
-    def _words(self) -> str:
-        """Vocabulary columns as the vocabulary spells them."""
-        words = ["true as has_words"]
-        for column in self.columns:
-            if column.vocabulary:
-                known = self.vocabulary[column.vocabulary]
-                spelled = (
-                    f"trim(regexp_replace(lower({column.name}_sent), '[^a-z0-9]+', '_', 'g'), '_')"
-                )
-                cases = " ".join(
-                    f"when {quote(spelling)} then {quote(value)}"
-                    for spelling, value in known.items()
-                )
-                canonical = ", ".join(quote(v) for v in sorted(set(known.values())))
-                words.append(
-                    f"case when {column.name}_sent in ({canonical}) then {column.name}_sent "
-                    f"else case {spelled} {cases} end end as {column.name}_word"
-                )
-        return ", ".join(words)
-
     def _typed(self, column: Column) -> str:
-        sent = f"{column.name}_sent"
+        sent, mapping = f"{column.name}_sent", self.mapping
+        if column.vocabulary and column.unknown is not None:
+            known = f"coalesce({column.name}_word, {quote(column.unknown)})"
+            return f"case when {sent} is not null then {known} end"
         if column.vocabulary:
-            word = f"{column.name}_word"
-            if column.unknown is None:
-                return word
-            return (
-                f"case when {sent} is not null then coalesce({word}, {quote(column.unknown)}) end"
-            )
+            return f"{column.name}_word"
         if column.name == self.contract.overflow:
             return self._overflow(column)
-        if column.data_type == "string":
-            return sent
-        if column.data_type == "timestamp":
-            return self._timestamp(column)
-        if column.data_type == "int64":
-            return (
-                f"case when regexp_full_match({sent}, '[+-]?[0-9]+') "
-                f"then try_cast({sent} as bigint) end"
-            )
-        if column.data_type == "float64":
-            number = f"try_cast({sent} as double)"
-            return f"case when isfinite({number}) then {number} end"
-        return f"try_cast({sent} as {column.duckdb_type})"
-
-    def _timestamp(self, column: Column) -> str:
-        sent, zone = f"{column.name}_sent", quote(self.mapping.timezone)
-        given = self.mapping.types.get(column.name)
-        if given in _EPOCHS:
-            return f"to_timestamp(try_cast({sent} as double) * {_EPOCHS[given] / 1e6})"
-        if given:
-            return f"try_strptime({sent}, {quote(given)}) at time zone {zone}"
-        return (
-            f"case when regexp_matches({sent}, {quote(_OFFSET)}) "
-            f"and length({sent}) > 10 then try_cast({sent} as timestamptz) "
-            f"else try_cast({sent} as timestamp) at time zone {zone} end"
-        )
+        return casts.typed(sent, column, mapping.types.get(column.name), mapping.timezone)
 
     def _overflow(self, column: Column) -> str:
-        """The column's own value, joined by fields that no column takes and by unknown words."""
-        known = "{" + ", ".join(f'"{f}": null' for f in self.fields) + "}"
-        unknown = [
-            f"case when {c.name}_word is null and {c.name}_sent is not null "
-            f"then json_object({quote(c.name)}, {c.name}_sent) else '{{}}' end"
+        """The column's own value, joined by fields that no column takes and by unknown words.
+
+        Written as text, so that numbers of any size come through. Where a name would be
+        there twice, the sender's own object stands beside the rest, under the column's name.
+        """
+        own, name = f"{column.name}_sent", quote(json.dumps(column.name) + ":")
+        unknown = {
+            c.name: f"({c.name}_word is null and {c.name}_sent is not null)"
             for c in self.columns
             if c.unknown is not None
+        }
+        added = ["left_over"] + [
+            f"case when {condition} then [{quote(field)}] else [] end"
+            for field, condition in unknown.items()
         ]
-        has_more = " or ".join(
-            ["len(undeclared) > 0"]
-            + [
-                f"({c.name}_word is null and {c.name}_sent is not null)"
-                for c in self.columns
-                if c.unknown is not None
-            ]
-        )
-        own = f"{column.name}_sent"
+        names = " || ".join(added)
+        value = f"cast(json_extract(doc, {_POINTER_OF_F}) as varchar)"
+        member = f"cast(to_json(f) as varchar) || ':' || {value}"
+        members = [f"list_transform(left_over, lambda f: {member})"] + [
+            f"case when {condition} then [{quote(json.dumps(field) + ':')} || "
+            f"cast(to_json({field}_sent) as varchar)] else [] end"
+            for field, condition in unknown.items()
+        ]
+        # DuckDB may read ahead of a condition: what is no JSON must be null, not an error.
+        json_of_own = f"try_cast({own} as json)"
+        is_object = f"coalesce(json_type({json_of_own}) = 'OBJECT', false)"
         base = (
-            f"case when {own} is null then '{{}}' "
-            f"when json_valid({own}) and json_type({own}) = 'OBJECT' then {own} "
-            f"else json_object({quote(column.name)}, {own}) end"
+            f"case when {own} is null then [] "
+            f"when not {is_object} then [{name} || cast(to_json({own}) as varchar)] "
+            f"when list_has_any(json_keys({json_of_own}), {names}) then [{name} || {own}] "
+            f"when len(json_keys({json_of_own})) = 0 then [] "
+            f"else [trim({own}, ' \t\r\n')[2:-2]] end"
         )
-        merged = ", ".join([base, f"json_merge_patch(doc, {quote(known)})", *unknown])
+        joined = f"array_to_string({' || '.join([base, *members])}, ',')"
+        has_more = " or ".join(["len(left_over) > 0", *unknown.values()])
+        return f"case when {has_more} then '{{' || {joined} || '}}' else {own} end"
+
+    def _payload_hash(self) -> str:
+        """SHA-256 of what was sent, the same for whatever format and spelling it was sent in.
+
+        A name stands before its value and absent ones are left out, so that a column that the
+        contract gains later changes no hash. Only an escape in the document, or a mapping, can
+        bring a separator into a value.
+        """
+        hashed = [c for c in self.columns if c.name not in ("producer", "sequence")]
+        plain = [f"{quote(c.name + '=')} || {_canonical(c)}" for c in hashed]
+        escaped = [f"{quote(c.name + '=')} || {_escaped(_canonical(c))}" for c in hashed]
+        is_odd = any("\x1f" in value or "\x1b" in value for value in self._mapped_values())
         return (
-            f"case when {has_more} then cast(json_merge_patch({merged}) as varchar) else {own} end"
+            f"sha256(case when {is_odd} or contains(doc, '\\u001') "
+            f"then concat_ws({_SEPARATOR}, {', '.join(escaped)}) "
+            f"else concat_ws({_SEPARATOR}, {', '.join(plain)}) end)"
+        )
+
+    def _mapped_values(self) -> Iterator[str]:
+        yield from self.mapping.constants.values()
+        for words in self.mapping.values.values():
+            yield from filter(None, words.values())
+
+    def _suspicion(self) -> str:
+        """Whether to look for secrets in the record: in what no column takes, and in structures.
+
+        The other columns hold what their name says.
+        """
+        searched = [f"{c.name}_sent" for c in self.columns if c.structured or c.unknown is not None]
+        texts = f"""'"' || concat_ws('"', {", ".join(searched)})"""
+        in_texts = [f"regexp_matches({texts}, {quote(p)})" for p in self.suspect if searched]
+        in_doc = [f"regexp_matches(doc, {quote(p)})" for p in self.suspect]
+        # Only a case reads no further than it must.
+        return (
+            f"case when {' or '.join(in_texts) or 'false'} then true "
+            f"when len(undeclared) > 0 then {' or '.join(in_doc) or 'false'} else false end"
         )
 
     def _checks(self) -> Iterator[tuple[str, str]]:
-        yield "undeclared is null", "payload_malformed "  # no JSON, or no object
+        """Condition and verdict, both SQL, in the order in which they are told."""
+        for condition, verdict in self._record_checks():
+            yield condition, quote(verdict)
+        for column in self.columns:
+            for condition, verdict in self._column_checks(column):
+                yield condition, quote(verdict)
+        if self.contract.overflow is None:
+            yield "len(left_over) > 0", quote("schema_violation ")
+
+    def _record_checks(self) -> Iterator[tuple[str, str]]:
+        yield "doc is null", "payload_malformed "  # no JSON, or no object
         yield "is_forbidden", "pii_forbidden "
         yield f"size > {MAX_RECORD_BYTES}", "size_violation "
         yield "has_repeats", "payload_malformed "
@@ -305,10 +341,6 @@ class _Builder:
             if column.required:
                 absent = f"{column.name}_sent is null or trim({column.name}_sent) = ''"
                 yield absent, f"envelope_violation /{column.name}"
-        for column in self.columns:
-            yield from self._column_checks(column)
-        if self.contract.overflow is None:
-            yield "len(undeclared) > 0", "schema_violation "
 
     def _column_checks(self, column: Column) -> Iterator[tuple[str, str]]:
         name, pointer = column.name, f"/{column.name}"
@@ -316,9 +348,11 @@ class _Builder:
         is_sent = f"{name}_sent is not null"
         if not column.structured and column.data_type == "string":
             kinds = " or ".join(
-                f"nested[{self._position(f)}] in ('OBJECT', 'ARRAY')" for f in self._sources(column)
+                f"nested[{self._position(f)}] in ('OBJECT', 'ARRAY')"
+                for f in self.mapping.sources_of(column)
             )
-            yield f"nested is not null and ({kinds})", f"{ill_typed} {pointer}"
+            if kinds:
+                yield f"nested is not null and ({kinds})", f"{ill_typed} {pointer}"
         if column.data_type == "timestamp":
             yield f"{is_sent} and {name} is null", f"time_violation {pointer}"
             yield (
@@ -330,6 +364,14 @@ class _Builder:
         elif column.data_type != "string":
             empty = f"{name}_sent != ''"
             yield f"{is_sent} and {empty} and {name} is null", f"{ill_typed} {pointer}"
+        if column.structured:
+            # A text may say what it likes; an object is JSON, or the record is none.
+            fields = self.mapping.sources_of(column)
+            held = [f"json_type(doc, {quote(_pointer(f))}) in ('OBJECT', 'ARRAY')" for f in fields]
+            held += ["len(left_over) > 0"] if name == self.contract.overflow else []
+            if held:
+                is_json = " or ".join(held)
+                yield f"{casts.holds_no_number(name)} and ({is_json})", "payload_malformed "
         if column.accepted:
             words = ", ".join(quote(word) for word in column.accepted)
             yield f"{name} not in ({words})", f"schema_violation {pointer}"
@@ -339,12 +381,27 @@ class _Builder:
             yield f"{name} > {column.max}", f"schema_violation {pointer}"
 
 
-def _text(field: str) -> str:
-    return f'texts."{field}"'
+def _first(texts: Iterable[str]) -> str:
+    """The first of the texts that is not null."""
+    given = list(texts)
+    return f"coalesce({', '.join(given)})" if len(given) > 1 else given[0]
+
+
+def _pointer(field: str) -> str:
+    """The JSON pointer of a field (RFC 6901)."""
+    return "/" + field.replace("~", "~0").replace("/", "~1")
 
 
 def _canonical(column: Column) -> str:
     """A value as text, the same for whatever spelling it was sent in."""
     if column.data_type == "timestamp":
-        return f"epoch_us({column.name})"
+        return f"cast(epoch_us({column.name}) as varchar)"
+    if column.data_type == "string":
+        return column.name
     return f"cast({column.name} as varchar)"
+
+
+def _escaped(text: str) -> str:
+    """The text without a separator, and unlike that of any other text."""
+    without_escapes = f"replace({text}, {_ESCAPE}, {_ESCAPE} || 'e')"
+    return f"replace({without_escapes}, {_SEPARATOR}, {_ESCAPE} || 's')"

@@ -5,12 +5,10 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import time
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
@@ -18,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from secret_inputs import SAFE_NAMES, SECRET_NAMES, Planter, card_number, found, spaced
 
-from loaders import books, redaction, secret_words
+from loaders import books, redaction, secret_words, validator
 from loaders.cli import main
 from loaders.contracts import contract_of
 from loaders.cutting import CUT, Cutter
@@ -101,7 +99,7 @@ def test_rows_without_secrets_are_untouched(
     landed = []
     for name in ("cut", "not cut"):
         if name == "not cut":
-            monkeypatch.setattr(redaction.Redaction, "apply", lambda _, block: (block, {}))
+            monkeypatch.setattr(redaction.Redaction, "apply", lambda _, block, __: (block, {}))
         home, _ = init_home(tmp_path / name)
         (tmp_path / "records.jsonl").unlink(missing_ok=True)
         land_records(home, tmp_path, records)
@@ -165,17 +163,8 @@ def test_the_quick_look_misses_nothing_that_the_long_one_finds(seed: int) -> Non
             counts[number] = cutter.count
     block = pa.table({"line_number": range(500), "doc": pa.array(docs, pa.large_string())})
     assert len(counts) > 100
-    assert REDACTION.apply(block)[1] == counts
-
-
-def test_the_quick_look_is_quick() -> None:
-    """40 MB take a tenth of a second; ten and more where the list has outgrown the matcher."""
-    planter = Planter(7)
-    docs = [json.dumps(planter.record(n, is_clean=True).record) for n in range(1000)]
-    many = pa.array(docs * (40_000_000 // sum(map(len, docs))), pa.large_string())
-    begun = time.process_time()
-    pc.match_substring_regex(many, SecretWords().suspect)
-    assert time.process_time() - begun < 3
+    with validator.Validator(contract_of("attempts"), Mapping()) as reader:
+        assert reader.rows(block)[1] == counts
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet", "array", "gzip"])
@@ -284,7 +273,8 @@ def test_card_numbers_go_wherever_they_stand(rng, before: str) -> None:  # type:
                 "line_number": [7],
                 "doc": pa.array([json.dumps({"resp": text})], pa.large_string()),
             }
-        )
+        ),
+        [7],
     )
     assert json.loads(redacted["doc"][0].as_py())["resp"] == f"{before}{CUT} end"
     assert counts == {7: 1}
