@@ -99,7 +99,11 @@ def array_elements(stream: Readable) -> Iterator[Frames]:
         chunk = stream.read(BLOCK_BYTES)
         data = carry + chunk
         if not opened:
-            opened, data = True, data[data.find(b"[") + 1 :]
+            bracket = data.find(b"[")
+            if bracket < 0 and chunk:
+                carry = _held(data)
+                continue
+            opened, data = True, data[bracket + 1 :]
         ends, closed = _element_ends(np.frombuffer(data, np.uint8))
         if closed is not None:
             ends = np.append(ends, closed)

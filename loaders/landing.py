@@ -125,7 +125,7 @@ class _Lander:
         # Parquet is encoded in a thread of its own while DuckDB reads the next block.
         written: Future[None] | None = None
         with ThreadPoolExecutor(1) as writer, self._validator:
-            for documents in read_documents(path, on_bytes):
+            for documents in read_documents(path, self._validator.fields, on_bytes):
                 rows, cuts = self._validator.rows(documents.table)
                 if written is not None:
                     written.result()

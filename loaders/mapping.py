@@ -1,12 +1,6 @@
 """Mapping files: how a file whose fields have other names fits a contract.
 
-rename:         {source field: column, or a list of columns}
-constants:      {column: value for every row}
-values:         {column: {value as sent: value to land}}
-types:          {column: strptime format, or epoch_s, epoch_ms, epoch_us}
-timezone:       zone of times that name none (default UTC)
-event_id_from:  all, or a list of source fields: the key is derived from them
-rows:           source field that says how many equal rows a record stands for
+What the keys of a mapping say and hold stands in the schema below.
 """
 
 from __future__ import annotations
@@ -18,12 +12,57 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import duckdb
 import yaml
+from jsonschema import Draft202012Validator
 
+from loaders.casts import EPOCHS
 from loaders.contracts import Column, Contract
 from loaders.errors import AssayError
+from loaders.home import connect
 
-_KEYS = {"rename", "constants", "values", "types", "timezone", "event_id_from", "rows"}
+_EPOCHS = " or ".join(EPOCHS)
+
+_TEXT = {"type": "string", "minLength": 1}
+_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "rename": {
+            "description": "{source field: column, or a list of columns}",
+            "type": "object",
+            "additionalProperties": {"anyOf": [_TEXT, {"type": "array", "items": _TEXT}]},
+        },
+        "constants": {
+            "description": "{column: value for every row}",
+            "type": "object",
+            "additionalProperties": {"type": ["string", "number", "boolean"]},
+        },
+        "values": {
+            "description": "{column: {value as sent: value to land, or null}}",
+            "type": "object",
+            "additionalProperties": {
+                "type": "object",
+                "additionalProperties": {"type": ["string", "number", "boolean", "null"]},
+            },
+        },
+        "types": {
+            "description": "{column: strptime format, or epoch_s, epoch_ms, epoch_us}",
+            "type": "object",
+            "additionalProperties": _TEXT,
+        },
+        "timezone": {"description": "zone of times that name none, UTC by default", **_TEXT},
+        "event_id_from": {
+            "description": "all, or a list of source fields: the key is derived from them",
+            "anyOf": [{"const": "all"}, {"type": "array", "items": _TEXT, "minItems": 1}],
+        },
+        "rows": {
+            "description": "source field that says how many equal rows a record stands for",
+            **_TEXT,
+        },
+    },
+}
+_KEYS = sorted(_SCHEMA["properties"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +94,7 @@ def load_mapping(path: Path | None, contract: Contract) -> Mapping:
     """Read a mapping file. Raises AssayError that names the file and the key."""
     if path is None:
         return Mapping()
-    try:
-        given = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (OSError, yaml.YAMLError) as error:
-        raise AssayError(f"{path.name}: cannot be read as YAML ({type(error).__name__}).") from None
-    if not isinstance(given, dict) or set(given) - _KEYS:
-        raise AssayError(f"{path.name}: knows the keys {', '.join(sorted(_KEYS))} and no others.")
-
+    given = _read(path)
     sources: dict[str, tuple[str, ...]] = {}
     for source, targets in given.get("rename", {}).items():
         for column in targets if isinstance(targets, list) else [targets]:
@@ -69,12 +102,12 @@ def load_mapping(path: Path | None, contract: Contract) -> Mapping:
     derived = given.get("event_id_from")
     mapping = Mapping(
         sources=sources,
-        constants={column: str(value) for column, value in given.get("constants", {}).items()},
+        constants={column: _text(value) for column, value in given.get("constants", {}).items()},
         values={
-            column: {str(sent): None if w is None else str(w) for sent, w in words.items()}
+            column: {sent: None if w is None else _text(w) for sent, w in words.items()}
             for column, words in given.get("values", {}).items()
         },
-        types={column: str(kind) for column, kind in given.get("types", {}).items()},
+        types=given.get("types", {}),
         timezone=given.get("timezone", "UTC"),
         event_id_from=None if derived is None else () if derived == "all" else tuple(derived),
         rows=given.get("rows"),
@@ -85,6 +118,39 @@ def load_mapping(path: Path | None, contract: Contract) -> Mapping:
     return mapping
 
 
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        given = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise AssayError(f"{path.name}: cannot be read as YAML ({type(error).__name__}).") from None
+    given = {} if given is None else given
+    if not isinstance(given, dict) or any(key not in _KEYS for key in given):
+        raise AssayError(f"{path.name}: knows the keys {', '.join(_KEYS)} and no others.")
+    given = {key: _with_texts_as_keys(path.name, key, value) for key, value in given.items()}
+    fault = next(Draft202012Validator(_SCHEMA).iter_errors(given), None)
+    if fault is not None:
+        key = fault.absolute_path[0]
+        meaning = _SCHEMA["properties"][key]["description"]
+        raise AssayError(
+            f"{path.name}: {fault.json_path[2:]} is of the wrong kind. {key}: {meaning}."
+        )
+    return given
+
+
+def _with_texts_as_keys(name: str, place: str, value: Any) -> Any:
+    """YAML reads some names as something else: true is JSON's, any other must be quoted."""
+    if not isinstance(value, dict):
+        return value
+    if not all(isinstance(key, str | bool) for key in value):
+        raise AssayError(f"{name}: {place} has a name that is no text. Quote it.")
+    return {_text(key): _with_texts_as_keys(name, place, inner) for key, inner in value.items()}
+
+
+def _text(value: Any) -> str:
+    """A value as JSON would send it."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
 def _check(name: str, mapping: Mapping, contract: Contract) -> None:
     columns = {column.name for column in contract.sent_columns}
     for key in ("sources", "constants", "values", "types"):
@@ -92,6 +158,12 @@ def _check(name: str, mapping: Mapping, contract: Contract) -> None:
         for column in sorted(set(given) - columns):
             label = "rename" if key == "sources" else key
             raise AssayError(f"{name}: {label} names {column}, which {contract.table} has not.")
+    kinds = {column.name: column.data_type for column in contract.sent_columns}
+    for column, kind in mapping.types.items():
+        if kinds[column] != "timestamp":
+            raise AssayError(f"{name}: types names {column}, which is no time.")
+        if kind not in EPOCHS and not _is_format(kind):
+            raise AssayError(f"{name}: types of {column} is neither a format nor {_EPOCHS}.")
     try:
         ZoneInfo(mapping.timezone)
     except (KeyError, ValueError, OSError):
@@ -99,3 +171,13 @@ def _check(name: str, mapping: Mapping, contract: Contract) -> None:
     fields = [*mapping.renamed(), *(mapping.event_id_from or ()), *filter(None, [mapping.rows])]
     if any('"' in source or "\\" in source for source in fields):
         raise AssayError(f"{name}: a source field must not hold a quote or a backslash.")
+
+
+def _is_format(kind: str) -> bool:
+    """Whether DuckDB knows the format, and it says more than one moment."""
+    try:
+        with connect() as connection:
+            connection.execute("select try_strptime('', ?)", [kind]).fetchall()
+    except duckdb.Error:
+        return False
+    return "%" in kind

@@ -8,7 +8,7 @@ record, so that one validation serves them all.
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 from loaders import framing
 from loaders.errors import AssayError
 from loaders.framing import Frames
+from loaders.home import connect, quote
 
 _PARQUET_ROWS = 50_000
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -40,14 +41,17 @@ class Documents:
     raw: Callable[[int], bytes]
 
 
-def read_documents(path: Path, on_bytes: Callable[[int], None]) -> Iterator[Documents]:
+def read_documents(
+    path: Path, fields: Collection[str], on_bytes: Callable[[int], None]
+) -> Iterator[Documents]:
     """Yield the records of a file, block by block. `on_bytes` hears how far reading has come.
 
+    `fields` are names of which a table's header must have one, so that a text is not taken for CSV.
     Raises AssayError where the file cannot be read to its end. What was read until then must not
     stay: the whole file comes as another batch, and the part would be there twice.
     """
     try:
-        yield from _read(path, on_bytes)
+        yield from _read(path, frozenset(fields), on_bytes)
     except framing.EndlessRecordError:
         raise AssayError(
             f"{path.name}: a record is longer than {framing.MAX_OPEN_BYTES >> 20} MiB. "
@@ -55,7 +59,9 @@ def read_documents(path: Path, on_bytes: Callable[[int], None]) -> Iterator[Docu
         ) from None
 
 
-def _read(path: Path, on_bytes: Callable[[int], None]) -> Iterator[Documents]:
+def _read(
+    path: Path, fields: frozenset[str], on_bytes: Callable[[int], None]
+) -> Iterator[Documents]:
     with path.open("rb") as file:
         head = file.read(4)
     if head == b"PAR1":
@@ -74,7 +80,7 @@ def _read(path: Path, on_bytes: Callable[[int], None]) -> Iterator[Documents]:
         elif first in (b"{", b""):
             blocks = framing.lines(reader)
         else:
-            yield from _csv(framing.csv_records(reader), path.name)
+            yield from _csv(framing.csv_records(reader), path.name, fields)
             return
         for frames in blocks:
             if len(frames):
@@ -90,34 +96,29 @@ def _documents(frames: Frames, docs: pa.Array) -> Documents:
     return Documents(table, raw)
 
 
-def _csv(blocks: Iterator[Frames], name: str) -> Iterator[Documents]:
+def _csv(blocks: Iterator[Frames], name: str, fields: frozenset[str]) -> Iterator[Documents]:
     header: list[str] | None = None
     delimiter = ","
     for block in blocks:
         frames = block
         if header is None and len(frames):
             header, delimiter = _header(frames.raw(0), name)
+            if fields.isdisjoint(header):
+                raise AssayError(
+                    f"{name}: no data. It is neither JSON nor Parquet, and its first line names no "
+                    "field of the table. If that is a header, say in a mapping what it means."
+                )
             frames = frames.where(np.arange(len(frames)) > 0)
         if header is None or not len(frames):
             continue
-        whole = _separators(frames, delimiter) == len(header) - 1
-        docs = np.full(len(frames), None, dtype=object)
-        good = frames.where(whole)
-        parsed = _csv_json(good, header, delimiter)
-        if parsed is None:
-            # One record of the block cannot be read as CSV: find it, one by one.
-            one_by_one = [
-                _csv_json(frames.where(np.arange(len(frames)) == i), header, delimiter)
-                for i in np.flatnonzero(whole)
-            ]
-            docs[whole] = [None if one is None else one[0].as_py() for one in one_by_one]
-            array = pa.array(docs.tolist(), type=pa.large_string())
-        elif whole.all():
-            array = parsed
-        else:
-            docs[whole] = parsed.to_pylist()
-            array = pa.array(docs.tolist(), type=pa.large_string())
-        yield _documents(frames, array)
+        is_row = _counted(frames, delimiter, True) == len(header) - 1
+        is_row &= _counted(frames, '"', False) & 1 == 0
+        is_row &= frames.texts().is_valid().to_numpy(zero_copy_only=False)
+        docs = _csv_json(frames.where(is_row), header, delimiter)
+        if not is_row.all():
+            place = np.where(is_row, np.cumsum(is_row) - 1, -1)
+            docs = docs.take(pa.array(place, mask=~is_row))
+        yield _documents(frames, docs)
 
 
 def _header(raw: bytes, name: str) -> tuple[list[str], str]:
@@ -139,15 +140,17 @@ def _header(raw: bytes, name: str) -> tuple[list[str], str]:
     return header, delimiter
 
 
-def _separators(frames: Frames, delimiter: str) -> framing.Positions:
-    """How many delimiters outside of quotes each record has."""
+def _counted(frames: Frames, sign: str, outside_quotes: bool) -> framing.Positions:
+    """How often a sign stands in each record, anywhere or outside of quotes only."""
     block = np.frombuffer(frames.data, np.uint8)
-    found = framing.outside_quotes(block, np.flatnonzero(block == ord(delimiter)))
+    found = np.flatnonzero(block == ord(sign))
+    if outside_quotes:
+        found = framing.outside_quotes(block, found)
     return np.searchsorted(found, frames.ends) - np.searchsorted(found, frames.starts)
 
 
-def _csv_json(frames: Frames, header: list[str], delimiter: str) -> pa.Array | None:
-    """The records as JSON objects, or None if they are not one CSV row each."""
+def _csv_json(frames: Frames, header: list[str], delimiter: str) -> pa.Array:
+    """The records as JSON objects, null where one is no CSV row. Those are found by halving."""
     if not len(frames):
         return pa.array([], type=pa.large_string())
     text = frames.joined()
@@ -165,8 +168,14 @@ def _csv_json(frames: Frames, header: list[str], delimiter: str) -> pa.Array | N
             ),
         )
     except pa.ArrowInvalid:
-        return None
-    return _json_objects(rows) if rows.num_rows == len(frames) else None
+        rows = None
+    if rows is not None and rows.num_rows == len(frames):
+        return _json_objects(rows)
+    if len(frames) == 1:
+        return pa.array([None], type=pa.large_string())
+    is_first = np.arange(len(frames)) < len(frames) // 2
+    halves = (frames.where(is_first), frames.where(~is_first))
+    return pa.concat_arrays([_csv_json(half, header, delimiter) for half in halves])
 
 
 def _parquet(path: Path, on_bytes: Callable[[int], None]) -> Iterator[Documents]:
@@ -195,14 +204,26 @@ def _raw_json(docs: pa.Array) -> Callable[[int], bytes]:
 
 def _json_objects(rows: pa.Table) -> pa.Array:
     """Each row as one JSON object, all columns in order."""
-    with duckdb.connect() as connection:
-        connection.execute("set TimeZone = 'UTC'")
-        connection.register("source_rows", rows)
-        result = connection.sql(
-            "select cast(to_json(source_rows) as varchar) as doc from source_rows"
-        )
+    exact = pa.schema([field.with_type(_exact(field.type)) for field in rows.schema])
+    # A column's name may be any text, so it is a value here and never SQL's name for something.
+    places = [f"c{place}" for place in range(rows.num_columns)]
+    members = ", ".join(f"{quote(n)}, {p}" for n, p in zip(rows.column_names, places, strict=True))
+    with connect() as connection:
+        connection.register("given", rows.cast(exact).rename_columns(places))
+        result = connection.sql(f"select cast(json_object({members}) as varchar) as doc from given")
         docs = result.to_arrow_table().column("doc").combine_chunks()
     return docs.cast(pa.large_string())
+
+
+def _exact(kind: pa.DataType) -> pa.DataType:
+    """The type in which JSON keeps every digit: DuckDB would write a decimal as a float."""
+    if pa.types.is_decimal(kind):
+        return pa.string()
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(_exact(field.type)) for field in kind])
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return pa.list_(_exact(kind.value_type))
+    return kind
 
 
 class _Counted:

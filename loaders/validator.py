@@ -25,9 +25,15 @@ _CHUNK_ROWS = 4096
 
 
 class Validator:
-    """Holds what is to be known across the blocks of a file. Use as a context."""
+    """Holds what is to be known across the blocks of a file. Use as a context.
+
+    `fields` are the names under which a file may hold the contract's columns.
+    """
 
     def __init__(self, contract: Contract, mapping: Mapping) -> None:
+        self.fields = frozenset(
+            field for column in contract.columns for field in mapping.sources_of(column)
+        )
         self._redaction = Redaction(contract, mapping)
         self._validation = build_validation(
             contract, mapping, read_vocabulary(), self._redaction.suspect

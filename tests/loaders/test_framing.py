@@ -13,7 +13,7 @@ from unittest.mock import patch
 
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from landed import LONG, to_mend
+from landed import LONG
 
 from loaders import framing
 from loaders.framing import Frames
@@ -255,7 +255,6 @@ def test_a_record_of_many_blocks_is_one_record():
         assert [raw.strip() for _, raw in found] == [record, record]
 
 
-@to_mend("F2: array_elements takes the first read for the opening, bracket or not")
 def test_the_bracket_may_stand_behind_the_first_read():
     """A stream may give white space only, at first."""
     assert framed(framing.array_elements, b"  [1, 2]", 1, 1) == [(1, b"1"), (2, b" 2")]

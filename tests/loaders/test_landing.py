@@ -264,7 +264,6 @@ def test_json_with_a_byte_order_mark(home: Home, is_array: bool, expected: list[
     assert only_sent(bronze_rows(home)) == expected
 
 
-@to_mend("R2: whatever does not begin like JSON is CSV, and its first line a header")
 def test_a_broken_first_line_is_not_swallowed_as_a_header(home: Home):
     """Received counts it, or the file is refused as a whole."""
     try:
@@ -274,13 +273,11 @@ def test_a_broken_first_line_is_not_swallowed_as_a_header(home: Home):
     assert result.received == 3
 
 
-@to_mend("R2: a text without a single known field lands as a CSV of nothing")
 def test_a_file_that_is_no_data_is_refused(home: Home):
     with pytest.raises(AssayError):
         land(home, b"Not found\n")
 
 
-@to_mend("R6: DuckDB writes decimals into JSON as floats, so digits are lost")
 def test_decimals_of_parquet_keep_their_digits(home: Home):
     """BigQuery's NUMERIC comes as such."""
     rows = [ATTEMPT | {"duration": Decimal(5), "fp": Decimal("12345678901234567890.12")}]
@@ -291,7 +288,6 @@ def test_decimals_of_parquet_keep_their_digits(home: Home):
 
 
 @pytest.mark.parametrize("form", ["csv", "parquet"])
-@to_mend("R7: to_json(source_rows) takes a column of that name for the row")
 def test_a_column_may_have_any_name(home: Home, form: str):
     """The row is lost with it: what the dead letter keeps is that column's value."""
     land(home, FORMATS[form]([ATTEMPT | {"source_rows": "kept"}]))
@@ -577,7 +573,6 @@ def test_refused_rows_of_csv_are_kept_as_they_stood(home: Home):
     assert [row["fp"] for row in bronze_rows(home)] == ['x\r\n"y"'] * (1 + len(broken))
 
 
-@to_mend("R5: Arrow closes a quote at the end of the text, so the rest of the file is a value")
 def test_a_quote_that_never_closes_is_refused(home: Home):
     """Else one opening quote too many lands all that follows as one row's last field."""
     data = as_csv([ATTEMPT | {"fp": "x"}])
@@ -715,7 +710,6 @@ def test_one_bad_epoch_does_not_stop_the_file(home: Home):
     assert (result.accepted, dict(result.codes)) == (1, {"time_violation": 1})
 
 
-@to_mend("R4: a CSV block with one unreadable record is read record by record, 20 ms each")
 def test_one_bad_byte_in_a_csv_does_not_slow_it_down(home: Home, tmp_path: Path):
     """A thousand rows take a tenth of a second beside the start of the command. They took 20."""
     sent = tmp_path / "sent"

@@ -15,7 +15,7 @@ import duckdb
 import pandas as pd
 import pytest
 from conftest import DEMO_END, PROJECT, run_dbt
-from landed import ATTEMPT, assay, bronze_rows, to_mend
+from landed import ATTEMPT, assay, bronze_rows
 
 from loaders.demo import write_demo
 from loaders.errors import AssayError
@@ -426,7 +426,6 @@ def test_a_field_may_be_named_like_its_column_in_another_case(home: Home, land: 
     assert (row["timestamp"], row["email"]) == (datetime(2026, 5, 1, tzinfo=UTC), "a@b")
 
 
-@to_mend("M4: YAML's true becomes True, and JSON's true is never that")
 def test_booleans_are_spelled_as_json_spells_them(home: Home, land: Callable):
     land(
         "rename: {ok: status}\nvalues: {status: {true: success, false: error}}\n",
@@ -484,7 +483,6 @@ def test_a_wrong_mapping_is_named(home: Home, land: Callable, mapping: str, reas
         "rows: [a]\n",
     ],
 )
-@to_mend("M5: values of the wrong kind are tracebacks, or are taken for something else")
 def test_a_mapping_of_the_wrong_kind_is_named(home: Home, land: Callable, mapping: str):
     with pytest.raises(AssayError, match=r"^mapping\.yml: "):
         land(mapping, ATTEMPT)
