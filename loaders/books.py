@@ -15,7 +15,11 @@ from loaders.publish import open_warehouse
 
 @dataclass(frozen=True, slots=True)
 class BatchBooks:
-    """One batch. `silver` and `silver_duplicates` are null until a build has read the batch."""
+    """One batch. `silver` and `silver_duplicates` are null until a build has read the batch.
+
+    `ledger_lines` should be 1. `was_read` says that a green build of the batch's silver model began
+    after the batch was landed.
+    """
 
     batch_id: str
     table_name: str
@@ -27,10 +31,14 @@ class BatchBooks:
     dead_letters: int
     silver: int | None
     silver_duplicates: int | None
+    ledger_lines: int
+    was_read: bool
 
     @property
     def problem(self) -> str | None:
         """What does not add up, or None."""
+        if self.ledger_lines != 1:
+            return f"the ledger has {self.ledger_lines} lines of it"
         if self.received != self.accepted + self.rejected + self.duplicates:
             return "received is not accepted + rejected + duplicates"
         if self.accepted != self.bronze:
@@ -39,36 +47,57 @@ class BatchBooks:
             return "rejected is not what the dead letters hold"
         if self.silver is not None and self.bronze != self.silver + (self.silver_duplicates or 0):
             return "bronze is not silver + duplicates"
+        if self.silver is None and self.bronze and self.was_read:
+            return "a build has read it, and silver has nothing of it"
         return None
 
     def as_dict(self) -> dict[str, Any]:
         """For --json."""
-        return {**asdict(self), "problem": self.problem}
+        facts = asdict(self)
+        del facts["ledger_lines"], facts["was_read"]
+        return {**facts, "problem": self.problem}
 
 
 def read_books(home: Home) -> tuple[list[BatchBooks], str | None]:
     """Every batch of the ledger, oldest first, and a note where silver could not be read.
 
-    A batch that bronze holds and the ledger does not is in the list too: with nothing received,
-    it does not add up.
+    A batch of which bronze or the dead letters hold something and the ledger nothing is in the list
+    too. A record that was tried again (`attempts` above 1) is still one dead letter.
     """
     connection = bronze_reader(home)
     note = _count_silver(home, connection)
     events = " union all ".join(
-        f"select batch_id, {quote(table)} as table_name from bronze.{table}"
+        f"select batch_id, {quote(table)} as table_name, {quote(contract.silver)} as silver_model "
+        f"from bronze.{table}"
         for table, contract in load_contracts().items()
         if contract.silver
     )
     rows = connection.execute(
         f"""
-        with landed as (
-            select batch_id, table_name, count(*) as row_total from ({events}) group by all
+        with ledger as (
+            select
+                batch_id, any_value(table_name) as table_name, any_value(received) as received,
+                any_value(accepted) as accepted, any_value(rejected) as rejected,
+                any_value(duplicates) as duplicates, max(finished_at) as finished_at,
+                count(*) as line_total
+            from bronze.landing_ledger
+            group by batch_id
+        ), landed as (
+            select batch_id, table_name, silver_model, count(*) as row_total
+            from ({events})
+            group by all
         ), dead as (
-            select batch_id, count(*) as row_total from bronze.dead_letters group by all
+            select batch_id, table_name, count(*) filter (attempts = 1) as row_total
+            from bronze.dead_letters
+            group by all
+        ), batches as (
+            select batch_id from ledger
+            union select batch_id from landed
+            union select batch_id from dead
         )
         select
-            coalesce(ledger.batch_id, landed.batch_id),
-            coalesce(ledger.table_name, landed.table_name),
+            batches.batch_id,
+            coalesce(ledger.table_name, landed.table_name, dead.table_name),
             coalesce(ledger.received, 0),
             coalesce(ledger.accepted, 0),
             coalesce(ledger.rejected, 0),
@@ -76,11 +105,23 @@ def read_books(home: Home) -> tuple[list[BatchBooks], str | None]:
             coalesce(landed.row_total, 0),
             coalesce(dead.row_total, 0),
             case when silver.kept + silver.others > 0 then silver.kept end,
-            case when silver.kept + silver.others > 0 then silver.others end
-        from bronze.landing_ledger as ledger
-        full outer join landed on ledger.batch_id = landed.batch_id
-        left join dead on ledger.batch_id = dead.batch_id
-        left join silver on coalesce(ledger.batch_id, landed.batch_id) = silver.batch_id
+            case when silver.kept + silver.others > 0 then silver.others end,
+            coalesce(ledger.line_total, 0),
+            coalesce(
+                (
+                    select bool_or(
+                        is_green and started_at > ledger.finished_at
+                        and list_contains(string_split(models, ' '), landed.silver_model)
+                    )
+                    from last_build
+                ),
+                false
+            )
+        from batches
+        left join ledger using (batch_id)
+        left join landed using (batch_id)
+        left join dead using (batch_id)
+        left join silver using (batch_id)
         order by ledger.finished_at, 1
         """
     ).fetchall()
@@ -88,8 +129,11 @@ def read_books(home: Home) -> tuple[list[BatchBooks], str | None]:
 
 
 def _count_silver(home: Home, connection: duckdb.DuckDBPyConnection) -> str | None:
-    """Make the table `silver(batch_id, kept, others)` from the warehouse, if it can be read."""
+    """Make the tables `silver` and `last_build` from the warehouse, empty if it cannot be read."""
     connection.execute("create table silver (batch_id varchar, kept bigint, others bigint)")
+    connection.execute(
+        "create table last_build (is_green boolean, started_at timestamp, models varchar)"
+    )
     try:
         warehouse = open_warehouse(home)
     except AssayError as error:
@@ -98,9 +142,15 @@ def _count_silver(home: Home, connection: duckdb.DuckDBPyConnection) -> str | No
         there = {
             row[0]
             for row in warehouse.execute(
-                "select table_name from information_schema.tables where table_schema = 'silver'"
+                "select table_name from information_schema.tables "
+                "where table_schema = 'silver' or table_name = 'last_build'"
             ).fetchall()
         }
+        if "last_build" in there:
+            builds = warehouse.sql("select is_green, started_at, models from last_build")
+            connection.register("builds", builds.to_arrow_table())
+            connection.execute("insert into last_build from builds")
+            connection.unregister("builds")
         for contract in load_contracts().values():
             if contract.silver in there and contract.duplicates in there:
                 counts = warehouse.sql(

@@ -93,6 +93,12 @@ def is_landed(home: Home, batch_id: str) -> bool:
     return any((home.bronze / _LAST).glob(f"ingest_date=*/{batch_id}.parquet"))
 
 
+def read_rows(home: Home, table: str, batch_id: str) -> list[dict[str, Any]]:
+    """The rows that a batch has in a table."""
+    files = (home.bronze / table).glob(f"ingest_date=*/{batch_id}.parquet")
+    return [row for file in files for row in pq.ParquetFile(file).read().to_pylist()]
+
+
 def recover(home: Home) -> int:
     """Finish what others committed but could not move any more. Returns how many batches."""
     committed = sorted((home.bronze / _COMMITTED).glob("*"))

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from loaders import vault
@@ -100,15 +101,34 @@ def init_home(given: str | Path | None = None, residency: str = "eu") -> tuple[H
 
 
 def bronze_reader(home: Home) -> duckdb.DuckDBPyConnection:
-    """A connection in which every bronze table is a view over its Parquet files."""
+    """A connection in which every bronze table is a view over its Parquet files.
+
+    Raises AssayError that names the file where one is damaged.
+    """
     connection = connect()
     connection.execute("create schema bronze")
     for table in load_contracts():
-        connection.execute(
-            f"create view bronze.{table} as select * from read_parquet("
-            f"{quote(home.glob(table))}, union_by_name = true, hive_partitioning = true)"
-        )
+        try:
+            connection.execute(
+                f"create view bronze.{table} as select * from read_parquet("
+                f"{quote(home.glob(table))}, union_by_name = true, hive_partitioning = true)"
+            )
+        except duckdb.Error as error:
+            connection.close()
+            damaged = next(filter(_is_damaged, sorted(home.bronze.glob(f"{table}/**/*.parquet"))))
+            raise AssayError(
+                f"{damaged.relative_to(home.path)} is damaged ({type(error).__name__}). Fetch it "
+                "from a backup, or take it and its ledger line away and land the file again."
+            ) from None
     return connection
+
+
+def _is_damaged(file: Path) -> bool:
+    try:
+        pq.ParquetFile(file).close()
+    except (pa.ArrowException, OSError):
+        return True
+    return False
 
 
 def connect() -> duckdb.DuckDBPyConnection:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable
 from collections.abc import Mapping as Counts
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -85,8 +86,7 @@ def land_file(
     with explained(home.bronze, again), bronze.batch_lock(home, batch_id):
         bronze.recover(home)  # whoever held the lock may have died between commit and move
         if bronze.is_landed(home, batch_id):
-            result.already_landed = True
-            return result
+            return _as_landed_before(home, result)
         started_at = datetime.now(UTC)
         batch = bronze.Batch(home, batch_id, started_at)
         try:
@@ -195,6 +195,18 @@ class _Lander:
                 }
             )
         return pa.Table.from_pylist(letters, schema=contract_of("dead_letters").arrow_schema)
+
+
+def _as_landed_before(home: Home, result: LandingResult) -> LandingResult:
+    """What the books say of a batch that is there already."""
+    result.already_landed = True
+    [line] = bronze.read_rows(home, "landing_ledger", result.batch_id)
+    for figure in ("received", "accepted", "rejected", "duplicates", "cut"):
+        setattr(result, figure, line[figure] or 0)
+    result.sequences = json.loads(line["sequences"] or "{}")
+    letters = bronze.read_rows(home, "dead_letters", result.batch_id)
+    result.codes = dict(Counter(letter["code"] for letter in letters))
+    return result
 
 
 def _checksum(path: Path) -> str:

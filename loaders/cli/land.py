@@ -93,11 +93,14 @@ def _spooled(folder: Path) -> Path:
 
 
 def _landed(result: landing.LandingResult) -> str:
-    if result.already_landed:
-        return f"{result.file}: landed before as batch {result.batch_id}, nothing to do"
     refused = ", ".join(f"{code} {count}" for code, count in sorted(result.codes.items()))
+    before = (
+        f"landed before as batch {result.batch_id}, nothing to do: "
+        if result.already_landed
+        else ""
+    )
     return (
-        f"{result.file}: received {result.received}, accepted {result.accepted}, "
+        f"{result.file}: {before}received {result.received}, accepted {result.accepted}, "
         f"rejected {result.rejected}"
         + (f" ({refused})" if refused else "")
         + (f", secret values cut {result.cut}" if result.cut else "")

@@ -1,13 +1,18 @@
-{#- After every dbt build: whether it was green. Only a green build may be published. -#}
+{#-
+    After every dbt build: whether it was green, and which models it built. Only a green build may
+    be published.
+-#}
 {%- macro record_build(results) -%}
 {%- if execute and flags.WHICH == 'build' -%}
 {%- set failed = results | selectattr('status', 'in', ['error', 'fail', 'runtime error']) | list -%}
+{%- set models = results | map(attribute='node') | selectattr('resource_type', 'equalto', 'model') | map(attribute='name') -%}
 create or replace table {{ target.schema }}.last_build as
 select
     '{{ invocation_id }}' as build_id,
-    {{ now_utc() }} as started_at,
+    cast('{{ run_started_at.strftime("%Y-%m-%d %H:%M:%S.%f") }}' as {{ dbt.type_timestamp() }}) as started_at,
     {{ 'false' if failed else 'true' }} as is_green,
     {{ failed | length }} as failed_nodes,
-    {{ results | length }} as nodes
+    {{ results | length }} as nodes,
+    '{{ models | join(" ") }}' as models
 {%- endif -%}
 {%- endmacro -%}

@@ -14,7 +14,7 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 from conftest import Demo
-from landed import ATTEMPT, assay, batch_files, bronze_rows, to_mend
+from landed import ATTEMPT, assay, batch_files, bronze_rows
 
 from loaders.home import Home
 from loaders.landing import land_file
@@ -212,7 +212,7 @@ def lose_a_duplicate(home: Home) -> str:
         (lose_bronze, "accepted is not what bronze holds"),
         (double_bronze, "accepted is not what bronze holds"),
         (lose_a_bronze_row, "accepted is not what bronze holds"),
-        (lose_ledger, "accepted is not what bronze holds"),
+        (lose_ledger, "the ledger has 0 lines of it"),
         (lose_dead_letters, "rejected is not what the dead letters hold"),
         (double_dead_letters, "rejected is not what the dead letters hold"),
         (lose_a_silver_row, "bronze is not silver + duplicates"),
@@ -239,7 +239,6 @@ def test_an_imbalance_is_in_the_object_and_in_the_status(copy: Home):
     assert f"Batch {batch}: {problem}. Run: assay ledger" in attention
 
 
-@to_mend("K1: dead letters join the books from the left, so those without a ledger line are unseen")
 def test_a_lost_ledger_line_of_refused_rows_alone_is_named(home: Home, tmp_path: Path):
     sent = tmp_path / "sent"
     sent.write_text("{broken\n")
@@ -248,7 +247,6 @@ def test_a_lost_ledger_line_of_refused_rows_alone_is_named(home: Home, tmp_path:
     assert list(problems(home)) == [batch]
 
 
-@to_mend("K2: a batch whose every silver row is gone counts as not built yet")
 def test_a_batch_that_vanished_from_silver_is_named(copy: Home):
     batch = a_batch(copy)
     with duckdb.connect(str(copy.warehouse)) as warehouse:
@@ -257,7 +255,6 @@ def test_a_batch_that_vanished_from_silver_is_named(copy: Home):
     assert list(problems(copy)) == [batch]
 
 
-@to_mend("K3: a ledger line that is there twice is listed twice, and balances twice")
 def test_a_doubled_ledger_line_is_named(copy: Home):
     file = file_of(copy, "landing_ledger", batch := a_batch(copy))
     shutil.copy(file, file.with_name("copy.parquet"))
@@ -265,7 +262,6 @@ def test_a_doubled_ledger_line_is_named(copy: Home):
 
 
 @pytest.mark.parametrize("damage", [lambda data: b"", lambda data: data[:-10]])
-@to_mend("K4: a damaged bronze file is a traceback of DuckDB in every command that reads bronze")
 def test_a_damaged_bronze_file_is_named(home: Home, tmp_path: Path, damage: Callable):
     sent = tmp_path / "sent"
     sent.write_text(json.dumps(ATTEMPT) + "\n")
