@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Mapping as Counts
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -27,6 +29,8 @@ from loaders.records import Documents, read_documents
 from loaders.validator import Validator
 
 PIPELINE_VERSION = version("assay-lakehouse")
+
+AnyLander = TypeVar("AnyLander", bound="Lander")
 
 # Refusals whose bytes must not be kept: they hold what may never land.
 _NEVER_KEPT = {"pii_forbidden"}
@@ -87,45 +91,59 @@ def land_file(
         bronze.recover(home)  # whoever held the lock may have died between commit and move
         if bronze.is_landed(home, batch_id):
             return _as_landed_before(home, result)
-        started_at = datetime.now(UTC)
-        batch = bronze.Batch(home, batch_id, started_at)
-        try:
-            with Geography(databases or Databases.of(home)) as geography:
-                result.notes = geography.notes
-                lander = _Lander(contract, mapping, batch, result, source_system, geography)
-                lander.land(path, on_bytes)
-            size = path.stat().st_size
-            line = _ledger_line(result, checksum, size, started_at, source_system)
-            batch.append("landing_ledger", line)
-            batch.commit()
-        except BaseException:
-            batch.abandon()
-            raise
+        with landing(home, contract, mapping, result, source_system, databases, Lander) as lander:
+            lander.take(read_documents(path, lander.fields, on_bytes))
+            lander.note(checksum, path.stat().st_size)
     return result
 
 
-class _Lander:
-    """Validates the blocks of one file and hands them to its batch."""
+@contextlib.contextmanager
+def landing(
+    home: Home,
+    contract: Contract,
+    mapping: Mapping,
+    result: LandingResult,
+    source_system: str,
+    databases: Databases | None,
+    kind: type[AnyLander],
+) -> Iterator[AnyLander]:
+    """A batch while it is filled: committed at the end, or forgotten where something fails."""
+    batch = bronze.Batch(home, result.batch_id, datetime.now(UTC))
+    try:
+        with (
+            Geography(databases or Databases.of(home)) as geography,
+            Validator(contract, mapping) as validator,
+        ):
+            result.notes = geography.notes
+            yield kind(contract, validator, geography, batch, result, source_system)
+        batch.commit()
+    except BaseException:
+        batch.abandon()
+        raise
+
+
+class Lander:
+    """Validates blocks of records and hands them to a batch."""
 
     def __init__(
         self,
         contract: Contract,
-        mapping: Mapping,
+        validator: Validator,
+        geography: Geography,
         batch: bronze.Batch,
         result: LandingResult,
         source_system: str,
-        geography: Geography,
     ) -> None:
-        self._geography = geography
-        self._contract, self._batch, self._result = contract, batch, result
-        self._source_system = source_system
-        self._validator = Validator(contract, mapping)
+        self.fields = validator.fields
+        self._contract, self._validator, self._geography = contract, validator, geography
+        self._batch, self._result, self._source_system = batch, result, source_system
 
-    def land(self, path: Path, on_bytes: Callable[[int], None]) -> None:
+    def take(self, blocks: Iterable[Documents]) -> None:
+        """Land blocks of records."""
         # Parquet is encoded in a thread of its own while DuckDB reads the next block.
         written: Future[None] | None = None
-        with ThreadPoolExecutor(1) as writer, self._validator:
-            for documents in read_documents(path, self._validator.fields, on_bytes):
+        with ThreadPoolExecutor(1) as writer:
+            for documents in blocks:
                 rows, cuts = self._validator.rows(documents.table)
                 if written is not None:
                     written.result()
@@ -133,24 +151,79 @@ class _Lander:
             if written is not None:
                 written.result()
 
+    def note(self, checksum: str, size: int) -> None:
+        """Write the batch's line of the ledger: `size` bytes came, with this SHA-256."""
+        line = _ledger_line(
+            self._result, checksum, size, self._batch.ingested_at, self._source_system
+        )
+        self._batch.append("landing_ledger", line)
+
     def _write(self, rows: pa.Table, documents: Documents, cuts: Counts[int, int]) -> None:
         accepted, refused = rows, rows.slice(0, 0)
         if rows["refusal"].null_count < rows.num_rows:
             is_accepted = pc.is_null(rows["refusal"])
             accepted, refused = rows.filter(is_accepted), rows.filter(pc.invert(is_accepted))
-        self._result.received += rows.num_rows
-        self._result.accepted += accepted.num_rows
-        self._result.rejected += refused.num_rows
-        if cuts:
-            landed = set(accepted["line_number"].to_pylist())
-            self._result.cut += sum(n for line, n in cuts.items() if line in landed)
         if accepted.num_rows:
-            self._result.note_sequences(accepted)
-            # After the payload hash, which is of what was sent.
-            filled = self._geography.fill(accepted)
-            self._batch.append(self._contract.table, self._enveloped(filled))
+            self._accept(accepted, documents, cuts)
         if refused.num_rows:
-            self._batch.append("dead_letters", self._dead_letters(refused, documents))
+            self._refuse(refused, documents)
+
+    def _accept(self, rows: pa.Table, documents: Documents, cuts: Counts[int, int]) -> None:
+        self._result.received += rows.num_rows
+        self._result.accepted += rows.num_rows
+        if cuts:
+            landed = set(rows["line_number"].to_pylist())
+            self._result.cut += sum(n for line, n in cuts.items() if line in landed)
+        self._result.note_sequences(rows)
+        # After the payload hash, which is of what was sent.
+        filled = self._geography.fill(rows)
+        self._batch.append(self._contract.table, self._enveloped(filled))
+
+    def _refuse(self, rows: pa.Table, documents: Documents) -> None:
+        self._result.received += rows.num_rows
+        self._result.rejected += rows.num_rows
+        letters = []
+        for refusal in self._refusals(rows, documents):
+            identity = f"{self._batch.batch_id}:{refusal['line_number']}:{refusal.pop('part')}"
+            letters.append(
+                {
+                    **refusal,
+                    "dead_letter_id": hashlib.sha256(identity.encode()).hexdigest()[:32],
+                    "batch_id": self._batch.batch_id,
+                    "attempts": 1,
+                }
+            )
+        self._file(letters)
+
+    def _refusals(self, rows: pa.Table, documents: Documents) -> Iterator[dict[str, Any]]:
+        """Why each row was refused, and what is kept of it."""
+        index_of = {line: i for i, line in enumerate(documents.table["line_number"].to_pylist())}
+        for row in rows.select(["line_number", "part", "refusal", "event_key"]).to_pylist():
+            code, _, pointer = row["refusal"].partition(" ")
+            self._result.codes[code] = self._result.codes.get(code, 0) + 1
+            keep = code not in _NEVER_KEPT
+            yield {
+                "line_number": row["line_number"],
+                "part": row["part"],
+                "code": code,
+                "pointer": pointer or None,
+                "event_id": row["event_key"],
+                "raw": documents.raw(index_of[row["line_number"]]) if keep else None,
+                "header": documents.header if keep else None,
+                "source_system": self._source_system,
+            }
+
+    def _file(self, letters: list[dict[str, Any]]) -> None:
+        """Append dead letters to the batch."""
+        envelope = {
+            "table_name": self._contract.table,
+            "received_at": self._batch.ingested_at,
+            "ingested_at": self._batch.ingested_at,
+            "pipeline_version": PIPELINE_VERSION,
+        }
+        rows = [{**envelope, **letter} for letter in letters]
+        schema = contract_of("dead_letters").arrow_schema
+        self._batch.append("dead_letters", pa.Table.from_pylist(rows, schema=schema))
 
     def _enveloped(self, rows: pa.Table) -> pa.Table:
         constants = {
@@ -167,34 +240,6 @@ class _Lander:
             for f in schema
         ]
         return pa.Table.from_arrays(columns, schema=schema)
-
-    def _dead_letters(self, refused: pa.Table, documents: Documents) -> pa.Table:
-        index_of = {line: i for i, line in enumerate(documents.table["line_number"].to_pylist())}
-        letters = []
-        for row in refused.select(["line_number", "part", "refusal", "event_key"]).to_pylist():
-            code, _, pointer = row["refusal"].partition(" ")
-            self._result.codes[code] = self._result.codes.get(code, 0) + 1
-            identity = f"{self._batch.batch_id}:{row['line_number']}:{row['part']}"
-            keep = code not in _NEVER_KEPT
-            letters.append(
-                {
-                    "dead_letter_id": hashlib.sha256(identity.encode()).hexdigest()[:32],
-                    "code": code,
-                    "table_name": self._contract.table,
-                    "batch_id": self._batch.batch_id,
-                    "line_number": row["line_number"],
-                    "received_at": self._batch.ingested_at,
-                    "pointer": pointer or None,
-                    "event_id": row["event_key"],
-                    "raw": documents.raw(index_of[row["line_number"]]) if keep else None,
-                    "attempts": 1,
-                    "resolution": None,
-                    "ingested_at": self._batch.ingested_at,
-                    "source_system": self._source_system,
-                    "pipeline_version": PIPELINE_VERSION,
-                }
-            )
-        return pa.Table.from_pylist(letters, schema=contract_of("dead_letters").arrow_schema)
 
 
 def _as_landed_before(home: Home, result: LandingResult) -> LandingResult:

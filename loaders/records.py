@@ -8,7 +8,7 @@ record, so that one validation serves them all.
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -34,11 +34,13 @@ class Documents:
     """Records of one block.
 
     `table` has `line_number` int64 and `doc` large_string: the record as JSON text, null where it
-    cannot be one. `raw(i)` gives the bytes of record i as they came.
+    cannot be one. `raw(i)` gives the bytes of record i as they came, and `header` those of the
+    header that a line of CSV is to be read with.
     """
 
     table: pa.Table
     raw: Callable[[int], bytes]
+    header: bytes | None = None
 
 
 def read_documents(
@@ -57,6 +59,19 @@ def read_documents(
             f"{path.name}: a record is longer than {framing.MAX_OPEN_BYTES >> 20} MiB. "
             "Split the file; nothing of it was landed."
         ) from None
+
+
+def read_again(raws: Sequence[bytes], header: bytes | None) -> Documents:
+    """The records whose bytes were kept, `line_number` counting them from 1."""
+    # An open quote would reach into the next record.
+    framed = [raw if header is None or raw.count(b'"') % 2 == 0 else b"" for raw in raws]
+    ends = np.cumsum([len(raw) + 1 for raw in framed])
+    starts = np.concatenate(([0], ends[:-1]))
+    numbers = np.arange(1, len(raws) + 1)
+    frames = Frames(b"".join(raw + b"\n" for raw in framed), starts, ends, numbers)
+    docs = frames.texts() if header is None else _csv_docs(frames, *_header(header, "the header"))
+    table = pa.table({"line_number": pa.array(numbers), "doc": docs})
+    return Documents(table, lambda index: raws[index], header)
 
 
 def _read(
@@ -87,38 +102,44 @@ def _read(
                 yield _documents(frames, frames.texts())
 
 
-def _documents(frames: Frames, docs: pa.Array) -> Documents:
+def _documents(frames: Frames, docs: pa.Array, header: bytes | None = None) -> Documents:
     table = pa.table({"line_number": pa.array(frames.lines), "doc": docs})
 
     def raw(index: int) -> bytes:
         return frames.raw(index).rstrip(b"\r\n")
 
-    return Documents(table, raw)
+    return Documents(table, raw, header)
 
 
 def _csv(blocks: Iterator[Frames], name: str, fields: frozenset[str]) -> Iterator[Documents]:
-    header: list[str] | None = None
+    line = b""
+    header: list[str] = []
     delimiter = ","
     for block in blocks:
         frames = block
-        if header is None and len(frames):
-            header, delimiter = _header(frames.raw(0), name)
+        if not header and len(frames):
+            line = frames.raw(0).rstrip(b"\r\n")
+            header, delimiter = _header(line, name)
             if fields.isdisjoint(header):
                 raise AssayError(
                     f"{name}: no data. It is neither JSON nor Parquet, and its first line names no "
                     "field of the table. If that is a header, say in a mapping what it means."
                 )
             frames = frames.where(np.arange(len(frames)) > 0)
-        if header is None or not len(frames):
-            continue
-        is_row = _counted(frames, delimiter, True) == len(header) - 1
-        is_row &= _counted(frames, '"', False) & 1 == 0
-        is_row &= frames.texts().is_valid().to_numpy(zero_copy_only=False)
-        docs = _csv_json(frames.where(is_row), header, delimiter)
-        if not is_row.all():
-            place = np.where(is_row, np.cumsum(is_row) - 1, -1)
-            docs = docs.take(pa.array(place, mask=~is_row))
-        yield _documents(frames, docs)
+        if len(frames):
+            yield _documents(frames, _csv_docs(frames, header, delimiter), line)
+
+
+def _csv_docs(frames: Frames, header: list[str], delimiter: str) -> pa.Array:
+    """The records as JSON, null where one is no row of the table."""
+    is_row = _counted(frames, delimiter, True) == len(header) - 1
+    is_row &= _counted(frames, '"', False) & 1 == 0
+    is_row &= frames.texts().is_valid().to_numpy(zero_copy_only=False)
+    docs = _csv_json(frames.where(is_row), header, delimiter)
+    if is_row.all():
+        return docs
+    place = np.where(is_row, np.cumsum(is_row) - 1, -1)
+    return docs.take(pa.array(place, mask=~is_row))
 
 
 def _header(raw: bytes, name: str) -> tuple[list[str], str]:

@@ -12,6 +12,7 @@ from loaders.books import read_books
 from loaders.errors import AssayError
 from loaders.home import Home, bronze_reader
 from loaders.publish import current_release, open_warehouse
+from loaders.replay import waiting
 
 
 def read_status(home: Home) -> dict[str, Any]:
@@ -50,9 +51,13 @@ def read_status(home: Home) -> dict[str, Any]:
             attention.append("The last build is not published. Run: assay publish")
     else:
         attention.append("Nothing is published yet. Run: assay refresh")
-    waiting = sum(b.dead_letters for b in batches)
-    if waiting:
-        attention.append(f"{waiting} records wait in the dead letters: {_codes(home)}")
+    codes = waiting(bronze_reader(home))
+    if codes:
+        counts = ", ".join(f"{code} {count}" for code, count in codes.items())
+        attention.append(
+            f"{sum(codes.values())} records wait in the dead letters: {counts}. "
+            "Run, once mended: assay replay"
+        )
     return {
         "home": str(home.path),
         "residency": home.residency,
@@ -100,12 +105,3 @@ def _last_build(home: Home) -> dict[str, Any] | None:
         if row
         else None
     )
-
-
-def _codes(home: Home) -> str:
-    rows = (
-        bronze_reader(home)
-        .execute("select code, count(*) from bronze.dead_letters group by code order by 2 desc, 1")
-        .fetchall()
-    )
-    return ", ".join(f"{code} {count}" for code, count in rows)

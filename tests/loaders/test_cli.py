@@ -236,7 +236,8 @@ def test_the_status_of_a_landed_home(home: Home, sent: Path):
     status = status_of(home)
     assert (status["batches"], status["last_batch"]) == (1, batch.batch_id)
     assert "1 batches are not built yet. Run: assay refresh" in status["attention"]
-    assert "2 records wait in the dead letters: payload_malformed 2" in status["attention"]
+    waiting = "2 records wait in the dead letters: payload_malformed 2. "
+    assert waiting + "Run, once mended: assay replay" in status["attention"]
 
 
 def test_the_status_of_a_published_home(built: Home, demo: Demo):
