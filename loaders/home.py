@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -92,7 +93,7 @@ def init_home(given: str | Path | None = None, residency: str = "eu") -> tuple[H
     _make_bronze(home)
     vault.init_vault(home.vault, residency)
     if is_new:
-        aside = home.marker.with_suffix(".new")
+        aside = home.marker.with_suffix(f".{secrets.token_hex(4)}.new")
         made = {"residency": residency, "created_at": datetime.now(UTC).isoformat()}
         with durable_file(aside) as file:
             file.write(json.dumps(made).encode())
@@ -147,7 +148,7 @@ def _make_bronze(home: Home) -> None:
     for table, contract in load_contracts().items():
         folder = home.bronze / table / _SCHEMA_PARTITION
         folder.mkdir(parents=True, exist_ok=True)
-        aside = folder / "schema.new"
+        aside = folder / f"schema-{secrets.token_hex(4)}.new"  # several may make a home at once
         with durable_file(aside) as file:
             pq.write_table(contract.arrow_schema.empty_table(), file)
         durable_rename(aside, folder / "schema.parquet")

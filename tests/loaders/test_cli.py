@@ -194,7 +194,6 @@ def test_the_vault_status_shows_no_secret(home: Home):
             assert secret.hex()[:16] not in said
 
 
-@pytest.mark.xfail(reason="H3: racing inits share the name schema.new; a race, so not strict")
 def test_four_inits_at_once_make_one_home(tmp_path: Path):
     """As when a service starts its workers. One key, and nobody fails."""
     home = Home(tmp_path / "home")
