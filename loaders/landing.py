@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 from collections.abc import Callable
@@ -10,7 +9,6 @@ from collections.abc import Mapping as Counts
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -18,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from loaders import bronze
-from loaders.contracts import PROJECT, Contract, contract_of
+from loaders.contracts import Contract, contract_of
 from loaders.durable import explained
 from loaders.errors import AssayError
 from loaders.geography import Databases, Geography
@@ -27,10 +25,10 @@ from loaders.mapping import Mapping, load_mapping
 from loaders.records import Documents, read_documents
 from loaders.redaction import Redaction
 from loaders.validation import build_validation
+from loaders.vocabulary import read_vocabulary
 
 PIPELINE_VERSION = version("assay-lakehouse")
 _CHUNK_ROWS = 4096
-VOCABULARY = PROJECT / "seeds" / "vocabulary.csv"
 
 # Refusals whose bytes must not be kept: they hold what may never land.
 _NEVER_KEPT = {"pii_forbidden"}
@@ -195,6 +193,8 @@ class _Lander:
             pa.repeat(pa.scalar(constants[f.name], f.type), rows.num_rows)
             if f.name in constants
             else rows[f.name].cast(f.type)
+            if f.name in rows.column_names
+            else pa.nulls(rows.num_rows, f.type)  # retired
             for f in schema
         ]
         return pa.Table.from_arrays(columns, schema=schema)
@@ -226,16 +226,6 @@ class _Lander:
                 }
             )
         return pa.Table.from_pylist(letters, schema=contract_of("dead_letters").arrow_schema)
-
-
-@cache
-def read_vocabulary() -> dict[str, dict[str, str]]:
-    """The vocabulary seed as {vocabulary: {spelling: value}}."""
-    words: dict[str, dict[str, str]] = {}
-    with VOCABULARY.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            words.setdefault(row["vocabulary"], {})[row["spelling"]] = row["value"]
-    return words
 
 
 def _checksum(path: Path) -> str:
