@@ -157,7 +157,8 @@ def _contradictions(column: dict[str, Any], table_meta: dict[str, Any]) -> Itera
 
 
 def _reason_of_column(error: Any, path: list[Any]) -> str:
-    if _key(error, path) in ("config", "meta", "privacy"):
+    is_unknown = error.validator == "additionalProperties"
+    if not is_unknown and _key(error, path) in ("config", "meta", "privacy"):
         return (
             f"needs a privacy class, one of {', '.join(PRIVACY_CLASSES)}. "
             "Nothing lands without one."
