@@ -41,6 +41,8 @@ ARROW_TYPES = {
     "date": pa.date32(),
     "bytes": pa.binary(),
 }
+# Types that a column may change to: every reader of bronze sees old files in the wider one.
+WIDENINGS = frozenset({("int64", "float64")})
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import click
 
+from loaders.cli.check import check_batches
 from loaders.cli.common import Commands
 from loaders.cli.gold import publish_gold, refresh_gold
 from loaders.cli.home import demo_data, init, show_status
@@ -26,6 +27,7 @@ for command in (
     demo_data,
     land,
     ledger,
+    check_batches,
     publish_gold,
     refresh_gold,
     show_status,

@@ -73,6 +73,14 @@ REQUIRED = {
         "started_at",
         "finished_at",
     },
+    "expectation_results": {
+        "result_id",
+        "table_name",
+        "checked_batch_id",
+        "checked_at",
+        "expectation",
+        "success",
+    },
     "pipeline_runs": {"run_id", "pipeline_id", "pipeline_name", "stage", "status", "started_at"},
 }
 ATTEMPT_FIELDS = [
@@ -86,6 +94,8 @@ PRIVACY = {"never", "direct_identifier", "identifier", "quasi_identifier", "sens
 PARQUET = {
     "string": pa.string(),
     "int64": pa.int64(),
+    "float64": pa.float64(),
+    "bool": pa.bool_(),
     "timestamp": pa.timestamp("us", "UTC"),
     "bytes": pa.binary(),
 }
