@@ -13,6 +13,7 @@ from loaders.cli.gold import publish_gold, refresh_gold
 from loaders.cli.home import demo_data, init, show_status
 from loaders.cli.land import land
 from loaders.cli.ledger import ledger
+from loaders.cli.suppression import explain_suppression
 from loaders.cli.vault import vault_group
 
 
@@ -31,6 +32,7 @@ for command in (
     publish_gold,
     refresh_gold,
     show_status,
+    explain_suppression,
     vault_group,
 ):
     main.add_command(command)
