@@ -9,6 +9,7 @@ import click
 
 from loaders.cli.check import check_batches
 from loaders.cli.common import Commands
+from loaders.cli.contracts import contracts_group
 from loaders.cli.gold import publish_gold, refresh_gold
 from loaders.cli.home import demo_data, init, show_status
 from loaders.cli.land import land
@@ -29,6 +30,7 @@ for command in (
     land,
     ledger,
     check_batches,
+    contracts_group,
     publish_gold,
     refresh_gold,
     show_status,
