@@ -1,5 +1,5 @@
 -- Was a record lost on the way, where no other database would show it? (S3-30)
--- Empty is good. `assay ledger` says the same of silver too; both read the books, which are no mart.
+-- Empty is good. The books are no mart, so this reads bronze, as `assay ledger` does.
 with
 
 ledger as (

@@ -5,7 +5,7 @@ requests as (
 
     select
         period_start,
-        action,
+        action as endpoint,
         error_code,
         attempts
     from {{ ref('attempt_errors_daily') }}
@@ -17,7 +17,7 @@ deposits as (
 
     select
         period_start,
-        'deposit' as action,
+        'deposit' as endpoint,
         error_code,
         attempts
     from {{ ref('deposit_attempts_daily') }}
@@ -37,11 +37,11 @@ days as (
 
     select
         period_start,
-        action,
+        endpoint,
         error_code,
         cast(sum(attempts) as int64) as attempts
     from errors
-    group by period_start, action, error_code
+    group by period_start, endpoint, error_code
 
 ),
 
@@ -50,11 +50,11 @@ changes as (
     select
         *,
         attempts - lag(attempts) over (
-            partition by action, error_code order by period_start
+            partition by endpoint, error_code order by period_start
         ) as attempts_change
     from days
 
 )
 
 select * from changes
-order by period_start, action, attempts desc
+order by period_start asc, endpoint asc, attempts desc

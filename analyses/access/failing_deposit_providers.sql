@@ -36,4 +36,4 @@ failures as (
 )
 
 select * from failures
-order by share desc, provider, method
+order by share desc, provider asc, method asc

@@ -13,8 +13,8 @@ domains as (
         typed_domain,
         suggested_domain,
         typo_kind,
-        count(*) as weeks,
         cast(sum(attempts) as int64) as attempts,
+        count(*) as weeks_shown,
         max(subjects) as people_in_its_busiest_week
     from typos
     group by typed_domain, suggested_domain, typo_kind
@@ -22,4 +22,4 @@ domains as (
 )
 
 select * from domains
-order by attempts desc, typed_domain
+order by attempts desc, typed_domain asc

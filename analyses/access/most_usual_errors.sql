@@ -25,7 +25,9 @@ ranked as (
     select
         *,
         {{ ratio('attempts', 'sum(attempts) over (partition by action)') }} as share_of_errors,
-        row_number() over (partition by action order by attempts desc, error_code, field) as place
+        row_number() over (
+            partition by action order by attempts desc, error_code asc, field asc
+        ) as place
     from totals
 
 )

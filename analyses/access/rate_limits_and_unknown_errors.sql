@@ -15,8 +15,12 @@ days as (
         domain,
         action,
         cast(sum(attempts) as int64) as errors,
-        cast(sum(case when error_code = 'rate_limited' then attempts else 0 end) as int64) as rate_limited,
-        cast(sum(case when error_code = 'unclassified' then attempts else 0 end) as int64) as unknown
+        cast(
+            sum(case when error_code = 'rate_limited' then attempts else 0 end) as int64
+        ) as rate_limited,
+        cast(
+            sum(case when error_code = 'unclassified' then attempts else 0 end) as int64
+        ) as unclassified
     from errors
     group by period_start, domain, action
 
@@ -27,7 +31,7 @@ shares as (
     select
         *,
         {{ ratio('rate_limited', 'errors') }} as rate_limited_share,
-        {{ ratio('unknown', 'errors') }} as unknown_share
+        {{ ratio('unclassified', 'errors') }} as unclassified_share
     from days
 
 )

@@ -14,7 +14,7 @@ countries as (
     select
         action,
         country,
-        count(*) as days,
+        count(*) as days_shown,
         cast(sum(attempts) as int64) as attempts,
         round({{ ratio('sum(p50_ms * attempts)', 'sum(attempts)') }}, 0) as mean_p50_ms,
         round({{ ratio('sum(difference_to_eu_percent * attempts)', 'sum(attempts)') }}, 1)
@@ -25,4 +25,4 @@ countries as (
 )
 
 select * from countries
-order by action, mean_difference_percent desc
+order by action asc, mean_difference_percent desc

@@ -30,4 +30,4 @@ compared as (
 )
 
 select * from compared
-order by period_start, domain, attempts desc
+order by period_start asc, domain asc, attempts desc

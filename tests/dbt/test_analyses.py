@@ -121,13 +121,13 @@ def test_the_most_usual_error_is_the_one_of_all_languages(
 def test_codes_add_up_over_days(answers: dict[str, pd.DataFrame], demo: Demo) -> None:
     """S3-27: no more than was planted, nearly all of it, of requests and deposits."""
     found = answers["errors_by_code"]
-    deposits = found[found.action == "deposit"].groupby("error_code").attempts.sum()
-    requests = found[found.action != "deposit"].groupby("error_code").attempts.sum()
+    deposits = found[found.endpoint == "deposit"].groupby("error_code").attempts.sum()
+    requests = found[found.endpoint != "deposit"].groupby("error_code").attempts.sum()
     for code, planted in (demo.key["error_codes"] | demo.deposits["error_codes"]).items():
         total = (deposits if code in demo.deposits["error_codes"] else requests).get(code, 0)
         assert total <= planted
         assert total >= 0.75 * planted or planted < 300, code
-    (login,) = [g for k, g in found.groupby(["action", "error_code"]) if k[1] == "rate_limited"][:1]
+    (login,) = [g for k, g in found.groupby(["endpoint", "error_code"]) if k[1] == "rate_limited"][:1]
     assert login.attempts_change.isna().sum() == 1
     assert login.attempts_change.dropna().to_list() == login.attempts.diff().dropna().to_list()
 
@@ -171,7 +171,7 @@ def test_rate_limits_are_told_apart(answers: dict[str, pd.DataFrame], demo: Demo
     ]
     assert day.rate_limited.item() >= storm["errors"]
     assert found.rate_limited.sum() <= demo.key["error_codes"]["rate_limited"]
-    assert found.unknown.sum() <= demo.key["error_codes"]["unclassified"] + 5
+    assert found.unclassified.sum() <= demo.key["error_codes"]["unclassified"] + 5
 
 
 def test_devices_are_those_of_a_recount(
