@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -23,7 +22,7 @@ from loaders.check_engine import Engine, Outcome
 from loaders.contracts import ARROW_TYPES, WIDENINGS, Contract, contract_of, load_contracts
 from loaders.errors import AssayError
 from loaders.expectations import columns_of, expectations_of, value_columns
-from loaders.home import Home, connect, quote
+from loaders.home import Home, bronze_reader, quote
 from loaders.landing import PIPELINE_VERSION
 
 RESULTS = "expectation_results"
@@ -100,10 +99,10 @@ def check(
 
 def last_results(home: Home) -> dict[tuple[str, str], tuple[datetime, int]]:
     """Of each batch that was ever checked: when last, and how many expectations failed then."""
-    rows = _read(home, RESULTS).execute(
+    rows = bronze_reader(home, RESULTS).execute(
         """
         select table_name, checked_batch_id, checked_at, count(*) filter (not success)
-        from found
+        from bronze.expectation_results
         group by table_name, checked_batch_id, checked_at
         qualify row_number() over (
             partition by table_name, checked_batch_id order by checked_at desc
@@ -123,28 +122,34 @@ def _chosen(home: Home, contract: Contract, newest: int | None) -> list[BatchFil
 
 def _batches(home: Home, contract: Contract) -> list[BatchFile]:
     """Every batch of a table, oldest first; those that only the ledger knows come last."""
-    files = {
-        path.stem: path
-        for path in sorted(
-            (home.bronze / contract.table).glob("ingest_date=*/*.parquet"),
-            key=lambda path: (path.parent.name, path.stat().st_mtime_ns, path.stem),
-        )
-        if path.name != "schema.parquet"
-    }
+    files = _files(home, contract)
     if contract.silver is None and contract.table not in _ROWS_OF:
         return [BatchFile(contract.table, name, path, None) for name, path in files.items()]
+    bronze.recover(home)  # a file is there before its line in the ledger
     counted = _ROWS_OF.get(contract.table, "accepted")
     of_table = f"table_name = {quote(contract.table)}" if contract.silver else "true"
     lines = dict(
-        _read(home, "landing_ledger")
-        .execute(f"select batch_id, {counted} from found where {of_table} order by finished_at")
+        bronze_reader(home, "landing_ledger")
+        .execute(
+            f"select batch_id, {counted} from bronze.landing_ledger "
+            f"where {of_table} order by finished_at"
+        )
         .fetchall()
     )
-    missing = [name for name, rows in lines.items() if rows and name not in files]
+    landed_since = _files(home, contract)
+    missing = [name for name, rows in lines.items() if rows and name not in landed_since]
     return [
         BatchFile(contract.table, name, files.get(name), lines.get(name, 0))
         for name in (*files, *missing)
     ]
+
+
+def _files(home: Home, contract: Contract) -> dict[str, Path]:
+    """The files of a table by batch, oldest first."""
+    paths = (home.bronze / contract.table).glob("ingest_date=*/*.parquet")
+    ages = {path: path.stat().st_mtime_ns for path in paths if path.name != "schema.parquet"}
+    ordered = sorted(ages, key=lambda path: (path.parent.name, ages[path], path.stem))
+    return {path.stem: path for path in ordered}
 
 
 def _outcomes(engine: Engine, batch: BatchFile, now: datetime) -> Iterator[tuple[Outcome, int]]:
@@ -205,16 +210,6 @@ def _read_as(there: pa.DataType, declared: str | None) -> pa.DataType | None:
     wider = declared and ARROW_TYPES[declared]
     narrower = [ARROW_TYPES[n] for n, wide in WIDENINGS if wide == declared]
     return wider if there == wider or there in narrower else None
-
-
-def _read(home: Home, table: str) -> duckdb.DuckDBPyConnection:
-    """A connection with the view `found` of one of Assay's own tables."""
-    connection = connect()
-    connection.execute(
-        f"create view found as select * from read_parquet({quote(home.glob(table))}, "
-        "union_by_name = true, hive_partitioning = false)"
-    )
-    return connection
 
 
 @contextlib.contextmanager

@@ -127,7 +127,9 @@ def test_codes_add_up_over_days(answers: dict[str, pd.DataFrame], demo: Demo) ->
         total = (deposits if code in demo.deposits["error_codes"] else requests).get(code, 0)
         assert total <= planted
         assert total >= 0.75 * planted or planted < 300, code
-    (login,) = [g for k, g in found.groupby(["endpoint", "error_code"]) if k[1] == "rate_limited"][:1]
+    (login,) = [g for k, g in found.groupby(["endpoint", "error_code"]) if k[1] == "rate_limited"][
+        :1
+    ]
     assert login.attempts_change.isna().sum() == 1
     assert login.attempts_change.dropna().to_list() == login.attempts.diff().dropna().to_list()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -211,6 +212,16 @@ def test_a_file_that_is_no_parquet_is_one_line(home: Home, landed: LandingResult
     with pytest.raises(AssayError, match=r"^attempts: batch \w+ cannot be read \(Arrow") as caught:
         check(home, ["attempts"])
     assert "planted" not in str(caught.value)
+
+
+def test_a_home_that_is_older_than_a_table_is_completed(home: Home):
+    """`assay init` makes what is missing; until then, one line says so."""
+    shutil.rmtree(home.bronze / RESULTS)
+    for command in ("check", "status"):
+        said = says_one_line(assay(command, home=home))
+        assert said == f"{home.path} has no table {RESULTS} yet. Run: assay init"
+    assert assay("init", home=home).returncode == 0
+    assert assay("check", home=home).returncode == 0
 
 
 def test_what_failed_is_checked_again_and_what_is_mended_is_green(
