@@ -10,7 +10,7 @@ import contextlib
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -128,16 +128,18 @@ def _batches(home: Home, contract: Contract) -> list[BatchFile]:
     bronze.recover(home)  # a file is there before its line in the ledger
     counted = _ROWS_OF.get(contract.table, "accepted")
     of_table = f"table_name = {quote(contract.table)}" if contract.silver else "true"
-    lines = dict(
+    ledger = (
         bronze_reader(home, "landing_ledger")
         .execute(
-            f"select batch_id, {counted} from bronze.landing_ledger "
+            f"select batch_id, {counted}, finished_at from bronze.landing_ledger "
             f"where {of_table} order by finished_at"
         )
         .fetchall()
     )
+    lines = {name: rows for name, rows, _ in ledger}
     landed_since = _files(home, contract)
-    missing = [name for name, rows in lines.items() if rows and name not in landed_since]
+    oldest = datetime.now(UTC) - timedelta(days=contract.retention_days)
+    missing = [n for n, rows, at in ledger if rows and at > oldest and n not in landed_since]
     return [
         BatchFile(contract.table, name, files.get(name), lines.get(name, 0))
         for name in (*files, *missing)

@@ -190,6 +190,17 @@ def test_a_batch_without_its_file_is_found(home: Home, landed: LandingResult):
     assert {f.batch_id for f in result.findings} == {"unknown", landed.batch_id}
 
 
+def test_a_batch_that_expired_is_not_missed(home: Home, landed: LandingResult):
+    """The ledger outlives the events; after their retention, no file is expected."""
+    days = contract_of("attempts").retention_days
+    (file,) = batch_files(home, "attempts")
+    file.unlink()
+    for age, is_missed in ((days - 1, True), (days + 1, False)):
+        finished = datetime.now(UTC) - timedelta(days=age)
+        change(home, with_value("finished_at", finished, row=0), "landing_ledger")
+        assert bool(failures(check(home, ["attempts"]))) == is_missed
+
+
 def of_batch(table: pa.Table, batch_id: str) -> pa.Table:
     position = table.column_names.index("batch_id")
     return table.set_column(position, "batch_id", pa.repeat(batch_id, table.num_rows))
