@@ -1,8 +1,8 @@
 """Bronze contracts: the one module that reads `models/bronze/*.yml`.
 
 A contract is a dbt source. dbt reads it for lineage, docs and freshness; the loaders read it here
-to know which fields exist, which are required and how private each one is. Deny by default: a key
-or a privacy class that this module does not know is an error, and so is a column without a class.
+to know which fields exist, which are required and how private each one is. Deny by default: what
+`contract_checks` does not know is an error, and so is a column without a privacy class.
 """
 
 from __future__ import annotations
@@ -16,19 +16,11 @@ from typing import Any
 import pyarrow as pa
 import yaml
 
+from loaders.contract_checks import ContractError, check_sense, check_shape
 from loaders.errors import AssayError
+from loaders.project import PROJECT
 
-PROJECT = Path(__file__).resolve().parent.parent
 CONTRACTS = PROJECT / "models" / "bronze"
-
-PRIVACY_CLASSES = (
-    "never",
-    "direct_identifier",
-    "identifier",
-    "quasi_identifier",
-    "sensitive",
-    "safe",
-)
 
 # BigQuery's spelling of a type, and what it is in DuckDB and in Parquet.
 DUCKDB_TYPES = {
@@ -49,34 +41,8 @@ ARROW_TYPES = {
     "date": pa.date32(),
     "bytes": pa.binary(),
 }
-
-_TABLE_KEYS = {
-    "key",
-    "event_time",
-    "subject",
-    "overflow",
-    "partition_by",
-    "cluster_by",
-    "retention_days",
-    "silver",
-    "duplicates",
-}
-_COLUMN_KEYS = {
-    "required",
-    "vocabulary",
-    "unknown",
-    "accepted",
-    "min",
-    "max",
-    "structured",
-    "aliases",
-    "set_by",
-    "privacy",
-}
-
-
-class ContractError(AssayError):
-    """A contract that cannot be trusted. Names file, table and column."""
+# Types that a column may change to: every reader of bronze sees old files in the wider one.
+WIDENINGS = frozenset({("int64", "float64")})
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +52,8 @@ class Column:
     `structured` columns are text that may also be sent as an object or a list, which is then kept
     as its JSON text. `unknown` is the word a vocabulary column takes for a spelling that the
     vocabulary does not list; without it such a row is refused. `set_by` is `landing` where the
-    value does not come from the sender.
+    value does not come from the sender. `since` is the version of Assay that first wrote a column
+    that older batches lack. A `retired` column stays readable, and nobody may send it any more.
     """
 
     name: str
@@ -102,6 +69,8 @@ class Column:
     structured: bool = False
     aliases: tuple[str, ...] = ()
     set_by: str | None = None
+    since: str | None = None
+    retired: bool = False
 
     @property
     def spellings(self) -> tuple[str, ...]:
@@ -138,11 +107,16 @@ class Contract:
     @property
     def sent_columns(self) -> tuple[Column, ...]:
         """Columns whose value comes from the sender."""
-        return tuple(c for c in self.columns if c.set_by is None and c.privacy != "never")
+        return tuple(c for c in self.kept_columns if c.set_by is None and not c.retired)
+
+    @property
+    def kept_columns(self) -> tuple[Column, ...]:
+        """Columns that a Parquet file of the table has."""
+        return tuple(c for c in self.columns if c.privacy != "never")
 
     @property
     def arrow_schema(self) -> pa.Schema:
-        return pa.schema([c.arrow_field for c in self.columns if c.privacy != "never"])
+        return pa.schema([c.arrow_field for c in self.kept_columns])
 
     def column(self, name: str) -> Column:
         return next(c for c in self.columns if c.name == name)
@@ -171,67 +145,34 @@ def contract_of(table: str) -> Contract:
 def _read(path: Path) -> list[Contract]:
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        tables = [table for source in document["sources"] for table in source["tables"]]
     except yaml.YAMLError as error:
         raise ContractError(f"{path.name}: not valid YAML ({type(error).__name__}).") from None
-    return [
-        _contract(path, table)
-        for source in (document or {}).get("sources", [])
-        for table in source.get("tables", [])
-    ]
-
-
-def _contract(path: Path, table: dict[str, Any]) -> Contract:
-    name = table.get("name", "?")
-    place = f"{path.name}: table {name}"
-    meta = table.get("config", {}).get("meta", {})
-    _refuse_unknown(place, set(meta) - _TABLE_KEYS)
-    for key in ("key", "event_time", "retention_days"):
-        if key not in meta:
-            raise ContractError(f"{place}: meta.{key} is missing. Add it under config.meta.")
-    columns = tuple(_column(place, column) for column in table.get("columns", []))
-    names = {column.name for column in columns}
-    pointed = [meta["key"], meta["event_time"], *meta.get("subject", []), meta.get("overflow")]
-    for column in (c for c in pointed if c is not None):
-        if column not in names:
-            raise ContractError(f"{place}, column {column}: named in meta, but not declared.")
-    return Contract(
-        table=name,
-        description=_described(place, table),
-        columns=columns,
-        **_frozen(meta),
-    )
-
-
-def _column(place: str, column: dict[str, Any]) -> Column:
-    place = f"{place}, column {column.get('name', '?')}"
-    meta = column.get("config", {}).get("meta", {})
-    _refuse_unknown(place, set(meta) - _COLUMN_KEYS)
-    if meta.get("privacy") not in PRIVACY_CLASSES:
+    except (KeyError, TypeError):
         raise ContractError(
-            f"{place}: needs a privacy class, one of {', '.join(PRIVACY_CLASSES)}. "
-            "Nothing lands without one."
-        )
-    if column.get("data_type") not in DUCKDB_TYPES:
-        raise ContractError(f"{place}: data_type must be one of {', '.join(DUCKDB_TYPES)}.")
-    return Column(
-        name=column["name"],
-        data_type=column["data_type"],
-        description=_described(place, column),
-        **_frozen(meta),
+            f"{path.name}: declares no tables. Add them under sources, or remove the file."
+        ) from None
+    return [_contract(path.name, table) for table in tables]
+
+
+def _contract(file: str, table: dict[str, Any]) -> Contract:
+    check_shape(file, table)
+    check_sense(file, table)
+    return Contract(
+        table=table["name"],
+        description=table["description"].strip(),
+        columns=tuple(
+            Column(
+                name=column["name"],
+                data_type=column["data_type"],
+                description=column["description"].strip(),
+                **_frozen(column["config"]["meta"]),
+            )
+            for column in table["columns"]
+        ),
+        **_frozen(table["config"]["meta"]),
     )
 
 
 def _frozen(meta: dict[str, Any]) -> dict[str, Any]:
     return {key: tuple(v) if isinstance(v, list) else v for key, v in meta.items()}
-
-
-def _described(place: str, node: dict[str, Any]) -> str:
-    description = str(node.get("description", "")).strip()
-    if not description:
-        raise ContractError(f"{place}: needs a description.")
-    return description
-
-
-def _refuse_unknown(place: str, keys: set[str]) -> None:
-    if keys:
-        raise ContractError(f"{place}: unknown meta key {', '.join(sorted(keys))}.")

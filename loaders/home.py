@@ -101,14 +101,17 @@ def init_home(given: str | Path | None = None, residency: str = "eu") -> tuple[H
     return home, is_new
 
 
-def bronze_reader(home: Home) -> duckdb.DuckDBPyConnection:
+def bronze_reader(home: Home, *tables: str) -> duckdb.DuckDBPyConnection:
     """A connection in which every bronze table is a view over its Parquet files.
 
-    Raises AssayError that names the file where one is damaged.
+    Where `tables` are named, only these are: what is wrong with the files of others is no matter.
+    Raises AssayError where the home is older than a table, or where a file is damaged.
     """
     connection = connect()
     connection.execute("create schema bronze")
-    for table in load_contracts():
+    for table in tables or load_contracts():
+        if not (home.bronze / table).is_dir():
+            raise AssayError(f"{home.path} has no table {table} yet. Run: assay init")
         try:
             connection.execute(
                 f"create view bronze.{table} as select * from read_parquet("

@@ -237,6 +237,8 @@ class Lander:
             pa.repeat(pa.scalar(constants[f.name], f.type), rows.num_rows)
             if f.name in constants
             else rows[f.name].cast(f.type)
+            if f.name in rows.column_names
+            else pa.nulls(rows.num_rows, f.type)  # retired
             for f in schema
         ]
         return pa.Table.from_arrays(columns, schema=schema)

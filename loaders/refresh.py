@@ -19,11 +19,11 @@ from typing import Any
 import duckdb
 
 from loaders import bronze
-from loaders.contracts import PROJECT
 from loaders.errors import AssayError
 from loaders.home import Home
 from loaders.landing import PIPELINE_VERSION
 from loaders.progress import progress
+from loaders.project import PROJECT
 from loaders.publish import Release, publish
 
 WAIT_SECONDS = 30.0

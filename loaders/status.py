@@ -9,6 +9,7 @@ import duckdb
 
 from loaders import vault
 from loaders.books import read_books
+from loaders.check import last_results
 from loaders.errors import AssayError
 from loaders.home import Home, bronze_reader
 from loaders.publish import current_release, open_warehouse
@@ -51,7 +52,14 @@ def read_status(home: Home) -> dict[str, Any]:
             attention.append("The last build is not published. Run: assay publish")
     else:
         attention.append("Nothing is published yet. Run: assay refresh")
-    codes = waiting(bronze_reader(home))
+    checks = last_results(home)
+    unmet = sorted(place for place, (_, failed) in checks.items() if failed)
+    if unmet:
+        attention.append(
+            f"{len(unmet)} batches are not as their contract says: "
+            f"{', '.join(f'{table} {batch}' for table, batch in unmet[:3])}. Run: assay check"
+        )
+    codes = waiting(bronze_reader(home, "dead_letters"))
     if codes:
         counts = ", ".join(f"{code} {count}" for code, count in codes.items())
         attention.append(
@@ -65,6 +73,7 @@ def read_status(home: Home) -> dict[str, Any]:
         "batches": len(batches),
         "last_batch": batches[-1].batch_id if batches else None,
         "last_build": build,
+        "last_check": max((at for at, _ in checks.values()), default=None),
         "release_id": release.release_id if release else None,
         "published_age_seconds": age,
         "attention": attention,
@@ -80,12 +89,13 @@ def lines(facts: dict[str, Any]) -> list[str]:
         else f"{build['started_at']:%Y-%m-%d %H:%M} UTC, "
         + ("green" if build["is_green"] else f"{build['failed_nodes']} nodes failed")
     )
-    age = facts["published_age_seconds"]
+    checked, age = facts["last_check"], facts["published_age_seconds"]
     return [
         f"home        {facts['home']} ({facts['residency']})",
         f"key         {facts['key'] or 'none'}",
         f"batches     {facts['batches']}, last {facts['last_batch'] or 'none'}",
         f"last build  {built}",
+        f"last check  {f'{checked:%Y-%m-%d %H:%M} UTC' if checked else 'none'}",
         f"published   {facts['release_id'] or 'nothing'}"
         + (f", {age} s ago" if age is not None else ""),
         *(f"attention   {what}" for what in facts["attention"]),

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 from collections.abc import Iterator
 from collections.abc import Mapping as Counts
-from functools import cache
 from typing import Self
 
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from loaders.contracts import PROJECT, Contract
+from loaders.contracts import Contract
 from loaders.home import connect
 from loaders.mapping import Mapping
 from loaders.redaction import Redaction
 from loaders.shapes import Shapes
 from loaders.validation import build_validation
+from loaders.vocabulary import read_vocabulary
 
-_VOCABULARY = PROJECT / "seeds" / "vocabulary.csv"
 _CHUNK_ROWS = 4096
 
 
@@ -92,13 +90,3 @@ class Validator:
         self._connection.register(name, rows)
         yield self._connection
         self._connection.unregister(name)
-
-
-@cache
-def read_vocabulary() -> dict[str, dict[str, str]]:
-    """The vocabulary seed as {vocabulary: {spelling: value}}."""
-    words: dict[str, dict[str, str]] = {}
-    with _VOCABULARY.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            words.setdefault(row["vocabulary"], {})[row["spelling"]] = row["value"]
-    return words

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import click
 
+from loaders.cli.check import check_batches
 from loaders.cli.common import Commands
+from loaders.cli.contracts import contracts_group
 from loaders.cli.gold import publish_gold, refresh_gold
 from loaders.cli.home import demo_data, init, show_status
 from loaders.cli.land import land
 from loaders.cli.ledger import ledger
 from loaders.cli.replay import replay_letters
+from loaders.cli.suppression import explain_suppression
 from loaders.cli.vault import vault_group
 
 
@@ -27,10 +30,13 @@ for command in (
     demo_data,
     land,
     ledger,
+    check_batches,
+    contracts_group,
     publish_gold,
     refresh_gold,
     replay_letters,
     show_status,
+    explain_suppression,
     vault_group,
 ):
     main.add_command(command)

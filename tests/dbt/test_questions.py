@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import click
 import pytest
 import yaml
 from conftest import PROJECT
@@ -19,6 +20,8 @@ ROWS = [
     if line.startswith("| S3-")
 ]
 NAMED = re.compile(r"`([^`]+)`(:)?")
+LINKED = re.compile(r"\[(\w+)\]\(\.\./(analyses/[^)]+)\)")
+ANALYSES = {str(path.relative_to(PROJECT)) for path in (PROJECT / "analyses").rglob("*.sql")}
 
 
 def columns_of(path: Path) -> dict[str, set[str]]:
@@ -38,6 +41,12 @@ BRONZE = {
 }
 
 
+def commands(group: click.Group = main) -> list[click.Command]:
+    """Every command there is, those of groups too."""
+    inner = [commands(c) for c in group.commands.values() if isinstance(c, click.Group)]
+    return [*group.commands.values(), *(command for each in inner for command in each)]
+
+
 def faults(answer: str) -> list[str]:
     """What an answer names that is not there. A name before a colon is that of a table."""
     found: list[str] = []
@@ -49,13 +58,19 @@ def faults(answer: str) -> list[str]:
         if name.startswith("assay "):
             known = name.removeprefix("assay ").split()
             command = main.commands.get(known[0])
-            if command is None or (known[1:] and known[1] not in command.commands):
+            parts = command.commands if isinstance(command, click.Group) else {}
+            if command is None or (known[1:] and known[1] not in parts):
+                found.append(name)
+        elif name.startswith("--"):
+            options = {o for command in commands() for p in command.params for o in p.opts}
+            if name not in options:
                 found.append(name)
         elif name in tables:
             columns = tables[name] if has_columns else set()
         elif name not in columns:
             found.append(name)
-    return found
+    links = LINKED.findall(answer)
+    return found + [path for name, path in links if path not in ANALYSES or Path(path).stem != name]
 
 
 def test_every_requirement_has_a_row() -> None:
@@ -76,8 +91,20 @@ def test_every_mart_answers_something() -> None:
     assert set(MARTS) - named == set()
 
 
+def test_every_analysis_answers_something() -> None:
+    """Each is linked, and by the row of the requirement that its first line names."""
+    by_row = {row[0]: {path for _, path in LINKED.findall(row[2])} for row in ROWS}
+    for path in sorted(ANALYSES):
+        (first, *_) = (PROJECT / path).read_text(encoding="utf-8").splitlines()
+        asked = re.findall(r"S3-\d\d", first)
+        assert asked and all(path in by_row[requirement] for requirement in asked), path
+    assert set().union(*by_row.values()) == ANALYSES
+
+
 def test_a_name_that_is_not_there_is_seen() -> None:
-    """The check can fail: a mart, a column, a table and a command that nobody made."""
+    """The check can fail: a mart, column, table, command, option and query that nobody made."""
+    assert faults("`assay land`: `--fly`") == ["--fly"]
+    assert faults("[fly](../analyses/access/fly.sql)") == ["analyses/access/fly.sql"]
     assert faults("`attempts_yearly`: `errors`") == ["attempts_yearly", "errors"]
     assert faults("`attempts_hourly`: `visitors`") == ["visitors"]
     assert faults("bronze `attempts_hourly`: `errors`") == ["attempts_hourly", "errors"]

@@ -16,14 +16,10 @@ import pyarrow.parquet as pq
 from landed import (
     ATTEMPT,
     bronze_rows,
-    dice,
 )
 
 from loaders.home import Home
 from loaders.landing import LandingResult, land_file
-
-__all__ = ["dice"]
-
 
 Row = dict[str, Any]
 

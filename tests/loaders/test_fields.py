@@ -12,13 +12,10 @@ from conftest import PROJECT
 from landed import (
     ATTEMPT,
     bronze_rows,
-    dice,
 )
+from samples import MARK, as_csv, as_lines, land, refusals
 
 from loaders.home import Home
-
-__all__ = ["dice"]
-from samples import MARK, as_csv, as_lines, land, refusals
 
 
 def test_unknown_fields_go_to_the_overflow(home: Home):

@@ -12,14 +12,11 @@ from landed import (
     ATTEMPT,
     assay,
     bronze_rows,
-    dice,
 )
+from samples import FORMATS, ROWS, Row, as_lines, as_parquet, land, only_sent
 
 from loaders.errors import AssayError
 from loaders.home import Home, init_home
-
-__all__ = ["dice"]
-from samples import FORMATS, ROWS, Row, as_lines, as_parquet, land, only_sent
 
 
 @pytest.fixture(scope="module")

@@ -8,14 +8,11 @@ import pytest
 from landed import (
     assay,
     bronze_rows,
-    dice,
     says_one_line,
 )
+from samples import ROWS, as_lines
 
 from loaders.home import Home
-
-__all__ = ["dice"]
-from samples import ROWS, as_lines
 
 
 def test_strict_is_1_when_a_record_was_refused(home: Home, tmp_path: Path):

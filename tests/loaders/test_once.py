@@ -13,15 +13,12 @@ from landed import (
     ASSAY,
     assay,
     bronze_rows,
-    dice,
 )
+from samples import ROWS, as_lines, land, make_rows
 
 from loaders import bronze
 from loaders.home import Home, init_home
 from loaders.landing import LandingResult
-
-__all__ = ["dice"]
-from samples import ROWS, as_lines, land, make_rows
 
 
 def test_the_same_file_lands_once(home: Home, tmp_path: Path):

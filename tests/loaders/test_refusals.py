@@ -12,15 +12,12 @@ from landed import (
     ATTEMPT,
     assay,
     bronze_rows,
-    dice,
 )
+from samples import MARK, as_csv, as_lines, as_parquet, attempt, land, refusals
 
 from loaders import bronze, landing
 from loaders.contracts import Column, contract_of
 from loaders.home import Home, init_home
-
-__all__ = ["dice"]
-from samples import MARK, as_csv, as_lines, as_parquet, attempt, land, refusals
 
 
 def without(field: str) -> bytes:

@@ -1,0 +1,241 @@
+"""What a change of a contract means for the files that are there, and whether it may be made.
+
+`models/bronze/contracts.lock.json` holds the contracts as they were last accepted; nobody edits it,
+`assay contracts accept` writes it. A change is compatible where files written under the old
+contract still read the same under the new one, and whoever sent what was accepted may go on.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import MISSING, asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from loaders.contract_checks import PRIVACY_CLASSES
+from loaders.contracts import CONTRACTS, WIDENINGS, Column, Contract, load_contracts
+from loaders.durable import durable_file, durable_rename
+from loaders.errors import AssayError
+from loaders.vocabulary import read_vocabulary
+
+LOCK = "contracts.lock.json"
+
+Node = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One difference from what was accepted. `instead` says what to do where it is incompatible."""
+
+    place: str
+    what: str
+    instead: str | None = None
+
+    @property
+    def is_compatible(self) -> bool:
+        return self.instead is None
+
+    def __str__(self) -> str:
+        verdict = "compatible" if self.instead is None else f"INCOMPATIBLE: {self.instead}"
+        return f"{self.place}: {self.what}. {verdict}"
+
+
+def pending(folder: Path = CONTRACTS) -> list[Change]:
+    """Every difference between the contracts and what was last accepted."""
+    return list(compare(_accepted(folder), described(folder)))
+
+
+def accept(folder: Path = CONTRACTS) -> list[Change]:
+    """Record the contracts as they are. Raises AssayError if a change is incompatible."""
+    changes = pending(folder)
+    refused = [change for change in changes if not change.is_compatible]
+    if refused:
+        raise AssayError(
+            f"Not accepted: {len(refused)} incompatible changes. Run: assay contracts check"
+        )
+    aside = folder / f"{LOCK}.new"
+    with durable_file(aside) as file:
+        file.write((json.dumps(described(folder), indent=1, sort_keys=False) + "\n").encode())
+    durable_rename(aside, folder / LOCK)
+    return changes
+
+
+def described(folder: Path = CONTRACTS) -> Node:
+    """The contracts and the words of their vocabularies, without descriptions and defaults."""
+    contracts = load_contracts(folder)
+    used = {c.vocabulary for contract in contracts.values() for c in contract.columns}
+    words = {
+        name: sorted(f"{spelling} = {word}" for spelling, word in spellings.items())
+        for name, spellings in sorted(read_vocabulary().items())
+        if name in used
+    }
+    return {
+        "tables": {name: _table(contract) for name, contract in sorted(contracts.items())},
+        "vocabularies": words,
+    }
+
+
+def compare(old: Node, new: Node) -> Iterator[Change]:
+    """The changes from one description of the contracts to another."""
+    for table in old["tables"].keys() - new["tables"].keys():
+        yield Change(table, "the table is gone", "keep its contract: its files are still there")
+    for table, after in new["tables"].items():
+        before = old["tables"].get(table)
+        if before is None:
+            yield Change(table, "a new table")
+        else:
+            yield from _of_table(table, before, after)
+    for name, after in new["vocabularies"].items():
+        gone = sorted(set(old["vocabularies"].get(name, [])) - set(after))
+        if gone:
+            yield Change(
+                f"vocabulary {name}",
+                f"no longer holds {', '.join(gone)}",
+                "keep them: files hold these words, and senders these spellings",
+            )
+        elif after != old["vocabularies"].get(name, after):
+            yield Change(f"vocabulary {name}", "has more words or spellings")
+
+
+def _of_table(table: str, old: Node, new: Node) -> Iterator[Change]:
+    version = f"make a new table, {table}_v2, and let both land until all send to it"
+    for key in ("key", "event_time", "partition_by", "subject", "overflow"):
+        if old.get(key) != new.get(key):
+            is_more = key == "overflow" and key not in old
+            yield Change(table, f"another {key}", None if is_more else version)
+    for key in ("cluster_by", "silver", "duplicates"):
+        if old.get(key) != new.get(key):
+            yield Change(table, f"another {key}")
+    if old["retention_days"] != new["retention_days"]:
+        is_longer = new["retention_days"] > old["retention_days"]
+        yield Change(
+            table,
+            f"kept {new['retention_days']} days, no longer {old['retention_days']}",
+            None if is_longer else "keep it: rows that readers count on would be deleted",
+        )
+    kept = [name for name in old["columns"] if name in new["columns"]]
+    if kept != [name for name in new["columns"] if name in old["columns"]]:
+        yield Change(table, "columns in another order", "keep the order: files are checked for it")
+    for name, column in new["columns"].items():
+        before = old["columns"].get(name)
+        place = f"{table}.{name}"
+        yield from (
+            _new_column(place, column) if before is None else _of_column(place, before, column)
+        )
+    for name in (name for name in old["columns"] if name not in new["columns"]):
+        yield Change(
+            f"{table}.{name}",
+            "the column is gone",
+            "keep it with retired: true; where it has a new name, keep the old one and make the "
+            "new one an alias",
+        )
+
+
+def _new_column(place: str, column: Node) -> Iterator[Change]:
+    instead = None
+    if column.get("required"):
+        instead = "make it optional: older files and today's senders do not have it"
+    elif column["privacy"] == "never":
+        instead = "rows that have it would now be refused; make a new table, and move senders there"
+    elif "since" not in column:
+        instead = "say since: the version of Assay that first writes it, so that older files pass"
+    yield Change(place, "a new column", instead)
+
+
+def _of_column(place: str, old: Node, new: Node) -> Iterator[Change]:
+    for key in dict.fromkeys((*old, *new)):
+        before, after = old.get(key), new.get(key)
+        if before != after:
+            said = "is no longer set" if after is None else f"is now {_said(after)}"
+            instead = _RULES[key](before, after)
+            yield Change(place, f"{key} {said}", instead)
+
+
+def _said(value: Any) -> str:
+    return ", ".join(value) if isinstance(value, list) else str(value).lower()
+
+
+def _retyped(old: str, new: str) -> str | None:
+    if (old, new) in WIDENINGS:
+        return None
+    return "add a column of the new type, and retire this one"
+
+
+def _reclassified(old: str, new: str) -> str | None:
+    if new == "never":
+        return "retire the column: files hold it, and senders who go on would be refused"
+    if PRIVACY_CLASSES.index(new) > PRIVACY_CLASSES.index(old):
+        return "keep the class; for a value that says less, add a column"
+    return None
+
+
+def _fewer(old: list[str] | None, new: list[str] | None) -> str | None:
+    if new is None or (old is not None and set(old) <= set(new)):
+        return None
+    return "keep what was accepted: files hold it, and senders send it"
+
+
+def _aliased(old: list[str] | None, new: list[str] | None) -> str | None:
+    if set(old or ()) <= set(new or ()):
+        return None
+    return "keep the alias: senders use it"
+
+
+def _unless(is_fine: Callable[[Any, Any], bool], instead: str) -> Callable[[Any, Any], str | None]:
+    return lambda old, new: None if is_fine(old, new) else instead
+
+
+_NARROWED = "keep the wider range, and let silver judge: files hold such values"
+
+# Of every key of a column: what to do instead, or None where the change is compatible.
+_RULES: dict[str, Callable[[Any, Any], str | None]] = {
+    "data_type": _retyped,
+    "privacy": _reclassified,
+    "required": _unless(lambda _, new: not new, "keep it optional, and let silver demand it"),
+    "vocabulary": lambda _old, _new: "add a column with the other vocabulary, and retire this one",
+    "unknown": _unless(lambda old, _: old is None, "keep the word: files hold it"),
+    "accepted": _fewer,
+    "min": _unless(lambda old, new: new is None or (old is not None and new < old), _NARROWED),
+    "max": _unless(lambda old, new: new is None or (old is not None and new > old), _NARROWED),
+    "structured": _unless(lambda _, new: bool(new), "keep it: senders send objects"),
+    "aliases": _aliased,
+    "set_by": lambda _old, _new: "add a column: who sets it is part of what it means",
+    "since": lambda _old, _new: "keep the version: files are checked by it",
+    "retired": _unless(lambda _, new: bool(new), "add a column: rows since then do not have it"),
+}
+
+
+def _table(contract: Contract) -> Node:
+    node = _set_keys(contract)
+    del node["table"], node["columns"]
+    return {**node, "columns": {column.name: _column(column) for column in contract.columns}}
+
+
+def _column(column: Column) -> Node:
+    node = _set_keys(column)
+    del node["name"]
+    return node
+
+
+def _set_keys(thing: Column | Contract) -> Node:
+    """What differs from the default, as JSON has it, without the description."""
+    values = asdict(thing)
+    return {
+        f.name: list(values[f.name]) if isinstance(values[f.name], tuple) else values[f.name]
+        for f in fields(thing)
+        if f.name != "description" and (f.default is MISSING or values[f.name] != f.default)
+    }
+
+
+def _accepted(folder: Path) -> Node:
+    path = folder / LOCK
+    if not path.exists():
+        return {"tables": {}, "vocabularies": {}}
+    try:
+        node: Node = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        raise AssayError(
+            f"{LOCK} is not valid JSON. Take it from the last commit, and accept again."
+        ) from None
+    return node

@@ -1,0 +1,111 @@
+"""What the project says of its marts: which published fact each reads, and what hides a figure.
+
+Read from `models/gold/**/*.yml`. The arguments of the test `k_anonymous` are the one place that
+says how a mart recounts from its fact.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import yaml
+
+from loaders.errors import AssayError
+from loaders.project import PROJECT
+
+_REF = re.compile(r"ref\('(\w+)'\)")
+_DOC = re.compile(r"{{\s*doc\(\"(\w+)\"\)\s*}}")
+_NOT_NULL = re.compile(r"^(\w+) is not null$")
+
+
+@dataclass(frozen=True, slots=True)
+class Mart:
+    """One mart of gold, and how its rows come from those of its fact.
+
+    `scope` are the conditions that say what the mart is about; `hour` is the label that must be
+    there where it shows hours; `category` the column whose small values become Other.
+    """
+
+    name: str
+    fact: str
+    day: str
+    cell: tuple[str, ...]
+    scope: tuple[str, ...]
+    hour: str | None
+    category: str | None
+    has_safe_rows: bool
+    hidden: dict[str, str]  # column -> why it may be null
+
+
+def mart_of(name: str) -> Mart:
+    """A mart by its name. Raises AssayError that lists the marts there are."""
+    known = read_marts()
+    if name not in known:
+        raise AssayError(f"No mart {name}. There are: {', '.join(sorted(known))}.")
+    return known[name]
+
+
+@cache
+def read_marts() -> dict[str, Mart]:
+    """Every mart of gold that names its fact."""
+    marts = (_mart(model) for model in _models("gold").values())
+    return {mart.name: mart for mart in marts if mart}
+
+
+@cache
+def thresholds() -> dict[str, int]:
+    """The variables of the project: k, safe_rows, tail_subjects."""
+    document = yaml.safe_load((PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))
+    return {name: int(value) for name, value in document["vars"].items()}
+
+
+def _mart(model: dict[str, Any]) -> Mart | None:
+    tests = [test for test in model.get("data_tests", []) if isinstance(test, dict)]
+    arguments = next((t["k_anonymous"]["arguments"] for t in tests if "k_anonymous" in t), None)
+    reference = _REF.search(arguments["fact"]) if arguments else None
+    if arguments is None or reference is None:
+        return None
+    fact = reference.group(1)
+    conditions = [part.strip() for part in arguments.get("fact_where", "true").split(" and ")]
+    labels = [found.group(1) for found in map(_NOT_NULL.match, conditions) if found]
+    scope = [c for c in conditions if c not in ("is_published", "true") and not _NOT_NULL.match(c)]
+    columns = _models("silver")[fact]["columns"]
+    return Mart(
+        name=model["name"],
+        fact=fact,
+        day=next(column["name"] for column in columns if column["data_type"] == "date"),
+        cell=tuple(key for key in arguments["keys"].values() if key not in labels),
+        scope=tuple(scope),
+        hour=labels[0] if labels else None,
+        category=arguments.get("category"),
+        has_safe_rows="safe_rows" in arguments,
+        hidden={c["name"]: why for c in model["columns"] if (why := _why_null(c))},
+    )
+
+
+def _why_null(column: dict[str, Any]) -> str:
+    """The part of a column's description that says when it is null."""
+    text = " ".join(
+        _DOC.sub(lambda doc: _doc_blocks()[doc.group(1)], column["description"]).split()
+    )
+    found = re.search(r"\bnull (below|where|unless|for|in)\b[^.]*", text, re.IGNORECASE)
+    return found.group(0) if found else ""
+
+
+@cache
+def _models(layer: str) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for path in sorted((PROJECT / "models" / layer).rglob("*.yml")):
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        found |= {model["name"]: model for model in document.get("models", [])}
+    return found
+
+
+@cache
+def _doc_blocks() -> dict[str, str]:
+    texts = [p.read_text(encoding="utf-8") for p in (PROJECT / "models" / "docs").rglob("*.md")]
+    blocks = re.findall(r"{%\s*docs (\w+)\s*%}(.*?){%\s*enddocs\s*%}", "\n".join(texts), re.DOTALL)
+    return dict(blocks)

@@ -1,0 +1,223 @@
+"""Each analysis compiles, runs on the demo, and says what was planted or what a recount finds."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from conftest import PROJECT, Demo, run_dbt
+
+from loaders.home import Home
+
+ANALYSES = sorted((PROJECT / "analyses").rglob("*.sql"))
+NAMES = [path.stem for path in ANALYSES]
+
+
+@pytest.fixture(scope="module")
+def compiled(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """SQL of each analysis as dbt renders it."""
+    target = tmp_path_factory.mktemp("compiled")
+    select = ("--select", "resource_type:analysis")
+    run_dbt(demo.home, "compile", *select, DBT_TARGET_PATH=str(target))
+    folder = target / "compiled" / "assay" / "analyses"
+    return {path.stem: path.read_text(encoding="utf-8") for path in folder.rglob("*.sql")}
+
+
+@pytest.fixture(scope="module")
+def warehouse(demo: Demo) -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect(str(demo.home.warehouse), read_only=True)
+    connection.execute("set TimeZone = 'UTC'")
+    return connection
+
+
+@pytest.fixture(scope="module")
+def answers(
+    compiled: dict[str, str], warehouse: duckdb.DuckDBPyConnection
+) -> dict[str, pd.DataFrame]:
+    return {name: warehouse.execute(sql).df() for name, sql in compiled.items()}
+
+
+@pytest.fixture(scope="module")
+def published(warehouse: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """Attempts of silver that are in gold at all."""
+    rows = warehouse.execute("select * from silver.int_access__published_attempts").df()
+    return rows[rows.is_published]
+
+
+def test_every_analysis_begins_with_its_question() -> None:
+    """One comment, one question, and the requirement that asks it."""
+    for path in ANALYSES:
+        first = path.read_text(encoding="utf-8").splitlines()[0]
+        assert first.startswith("-- "), path.name
+        question, _, requirement = first.removeprefix("-- ").rpartition(" (")
+        assert question.endswith("?"), path.name
+        assert requirement.startswith("S3-"), path.name
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_analysis_compiles_and_answers(name: str, answers: dict[str, pd.DataFrame]) -> None:
+    """It has rows, or is one of those that are empty where all is well; no sum is a HUGEINT."""
+    assert name in answers
+    assert len(answers[name]) > 0 or name == "batches_that_do_not_add_up"
+    assert not answers[name].columns.duplicated().any()
+
+
+def test_whole_numbers_are_int64(
+    compiled: dict[str, str], warehouse: duckdb.DuckDBPyConnection
+) -> None:
+    for name, sql in compiled.items():
+        types = {str(data_type) for data_type in warehouse.sql(sql).types}
+        assert "HUGEINT" not in types, name
+
+
+def test_the_storm_is_found(answers: dict[str, pd.DataFrame], demo: Demo) -> None:
+    """S3-20: the planted hour, and no other."""
+    storm = demo.key["storm"]
+    when = datetime.fromisoformat(storm["period_start"]).replace(tzinfo=None)
+    found = answers["registration_storms"][["period_start", "domain", "errors"]]
+    assert found.to_numpy().tolist() == [[when, storm["domain"], storm["errors"]]]
+
+
+def test_mistyped_domains_are_those_planted(answers: dict[str, pd.DataFrame], demo: Demo) -> None:
+    """S3-21: gmul.com for gmail.com, with the people who typed it, most usual first."""
+    found = answers["mistyped_mail_domains"].set_index("typed_domain")
+    planted = demo.key["mail_domains"]["typos"]
+    assert found.index[0] == max(planted, key=lambda domain: planted[domain]["attempts"])
+    assert found.loc["gmul.com", "suggested_domain"] == "gmail.com"
+    for domain, row in found.iterrows():
+        assert row.suggested_domain == planted[domain]["meant"]
+        assert row.people_in_its_busiest_week == planted[domain]["people"]
+        assert 0.95 * planted[domain]["attempts"] < row.attempts <= planted[domain]["attempts"]
+
+
+def test_the_slow_country_is_the_slowest(answers: dict[str, pd.DataFrame], demo: Demo) -> None:
+    """S3-22: first of its action, by about the planted percentage."""
+    slow = demo.key["slow_country"]
+    found = answers["response_times_beside_the_eu"]
+    first = found[found.action == "login"].iloc[0]
+    assert first.country == slow["country"]
+    assert first.mean_difference_percent == pytest.approx(slow["percent"], abs=4)
+
+
+def test_the_most_usual_error_is_the_one_of_all_languages(
+    answers: dict[str, pd.DataFrame], demo: Demo
+) -> None:
+    """S3-21: what seven languages say is one line, and it leads."""
+    found = answers["most_usual_errors"]
+    first = found[(found.action == "login") & (found.place == 1)].iloc[0]
+    texts = demo.key["localized_errors"]["invalid_credentials"]
+    assert first.error_code == "invalid_credentials"
+    assert first.attempts <= demo.key["error_codes"]["invalid_credentials"]
+    assert first.attempts > sum(said["errors"] for said in texts.values())
+    shares = found.groupby("action").share_of_errors.sum()
+    assert shares.to_list() == pytest.approx([1.0] * len(shares))
+
+
+def test_codes_add_up_over_days(answers: dict[str, pd.DataFrame], demo: Demo) -> None:
+    """S3-27: no more than was planted, nearly all of it, of requests and deposits."""
+    found = answers["errors_by_code"]
+    deposits = found[found.endpoint == "deposit"].groupby("error_code").attempts.sum()
+    requests = found[found.endpoint != "deposit"].groupby("error_code").attempts.sum()
+    for code, planted in (demo.key["error_codes"] | demo.deposits["error_codes"]).items():
+        total = (deposits if code in demo.deposits["error_codes"] else requests).get(code, 0)
+        assert total <= planted
+        assert total >= 0.75 * planted or planted < 300, code
+    (login,) = [g for k, g in found.groupby(["endpoint", "error_code"]) if k[1] == "rate_limited"][
+        :1
+    ]
+    assert login.attempts_change.isna().sum() == 1
+    assert login.attempts_change.dropna().to_list() == login.attempts.diff().dropna().to_list()
+
+
+def test_statuses_are_those_of_a_recount(
+    answers: dict[str, pd.DataFrame], published: pd.DataFrame
+) -> None:
+    """S3-19: each status of each day and domain, counted in pandas."""
+    signups = published[published.action == "signup"]
+    expected = signups.groupby(["attempted_on", "domain", "status"]).size()
+    found = answers["signups_by_status"].set_index(["period_start", "domain", "status"])
+    assert found.attempts.sort_index().to_dict() == expected.to_dict()
+    assert found.groupby(level=[0, 1]).share.sum().to_list() == pytest.approx(
+        [1.0] * len(found.groupby(level=[0, 1]))
+    )
+
+
+def test_emails_in_use_are_those_of_a_recount(
+    answers: dict[str, pd.DataFrame], published: pd.DataFrame, demo: Demo
+) -> None:
+    """S3-19: requests and people, and not more than were planted."""
+    taken = published[(published.action == "signup") & (published.error_code == "email_taken")]
+    taken = taken[taken.status != "test"].groupby(["attempted_on", "domain"]).subject_key
+    found = answers["emails_already_in_use"].set_index(["period_start", "domain"])
+    shown = found[found.attempts > 0]
+    assert shown.attempts.to_dict() == taken.size().to_dict()
+    assert shown.at_least_people.dropna().to_dict() == {
+        key: people for key, people in taken.nunique().to_dict().items() if people >= 10
+    }
+    assert 0 < shown.attempts.sum() <= demo.key["error_codes"]["email_taken"]
+
+
+def test_rate_limits_are_told_apart(answers: dict[str, pd.DataFrame], demo: Demo) -> None:
+    """S3-32: the storm's day has them, under their own name."""
+    storm = demo.key["storm"]
+    found = answers["rate_limits_and_unknown_errors"]
+    day = found[
+        (found.period_start == pd.Timestamp(storm["period_start"][:10]))
+        & (found.domain == storm["domain"])
+        & (found.action == "signup")
+    ]
+    assert day.rate_limited.item() >= storm["errors"]
+    assert found.rate_limited.sum() <= demo.key["error_codes"]["rate_limited"]
+    assert found.unclassified.sum() <= demo.key["error_codes"]["unclassified"] + 5
+
+
+def test_devices_are_those_of_a_recount(
+    answers: dict[str, pd.DataFrame], published: pd.DataFrame
+) -> None:
+    """S3-33: registrations of each day, and whether any device made more than 30."""
+    made = published[(published.action == "signup") & (published.status == "success")]
+    days = made.groupby(["attempted_on", "domain"])
+    found = answers["registrations_per_device"].set_index(["period_start", "domain"])
+    assert found.registrations.to_dict() == days.size().to_dict()
+    devices = made.groupby(["attempted_on", "domain", "fp_key"]).size()
+    assert found.is_limit_too_big.any() == bool((devices > 30).any())
+
+
+def test_steps_are_those_of_a_recount(
+    answers: dict[str, pd.DataFrame], published: pd.DataFrame
+) -> None:
+    """S3-31: distinct people who validated, and who sent the form."""
+    rows = published[published.status != "test"]
+    found = answers["validation_before_submitting"].set_index(["period_start", "domain"])
+    for column, action in (("validations", "validate"), ("submitted", "signup")):
+        people = rows[rows.action == action].groupby(["attempted_on", "domain"]).subject_key
+        expected = {key: n for key, n in people.nunique().to_dict().items() if n >= 10}
+        assert found[column].dropna().to_dict() == expected
+
+
+def test_the_failing_provider_leads(answers: dict[str, pd.DataFrame], demo: Demo) -> None:
+    """S3-34: the planted provider, with an error that was planted."""
+    first = answers["failing_deposit_providers"].iloc[0]
+    assert first.provider == demo.deposits["failing_provider"]
+    assert first.error_code == "payment_declined"
+
+
+def test_a_lost_batch_is_found(compiled: dict[str, str], demo: Demo, tmp_path: Path) -> None:
+    """S3-30: nothing is lost in the demo; take a file of bronze away, and its batch is named."""
+    copy = Home(tmp_path / "home")
+    shutil.copytree(demo.home.bronze, copy.bronze)
+    sql = compiled["batches_that_do_not_add_up"].replace(str(demo.home.path), str(copy.path))
+    assert str(copy.path) in sql
+    assert duckdb.sql(sql).fetchall() == []
+    gone = sorted((copy.bronze / "attempts").glob("ingest_date=2*/*.parquet"))[0]
+    rows = pq.ParquetFile(gone).metadata.num_rows
+    gone.unlink()
+    lost = duckdb.sql(sql).df()
+    assert lost[["batch_id", "table_name", "missing"]].to_numpy().tolist() == [
+        [gone.stem, "attempts", rows]
+    ]
