@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from loaders import vault
+from loaders import rotation, vault
 from loaders.cli.common import everywhere, say
 from loaders.home import open_home
 
@@ -37,3 +37,15 @@ def vault_status(home: Path | None, as_json: bool) -> None:
         for key in keys
     ]
     say(as_json, {"keys": [asdict(key) for key in keys]}, lines)
+
+
+@vault_group.command("rotate")
+@everywhere
+def vault_rotate(home: Path | None, as_json: bool) -> None:
+    """Make a new key and carry every pseudonym in silver over to it."""
+    key = rotation.rotate(open_home(home))
+    lines = [
+        f"Version {key.version}, key {key.key_id}, is live; silver holds its pseudonyms only. "
+        "Next: assay vault backup FILE."
+    ]
+    say(as_json, {"key": asdict(key)}, lines)

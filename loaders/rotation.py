@@ -1,0 +1,26 @@
+"""Rotation: a new key, and silver carried over to it.
+
+The vault is the decision: once it holds the new key, every later build carries silver over before
+its first model runs (macro `rekey_silver`). So this may be killed at any point.
+"""
+
+from __future__ import annotations
+
+from loaders import vault
+from loaders.dbt_run import run_dbt
+from loaders.home import Home
+from loaders.turns import WAIT_SECONDS, recorded, writing
+
+
+def rotate(home: Home, wait: float = WAIT_SECONDS) -> vault.KeyInfo:
+    """Retire the live key, make a new one and carry all of silver over to it.
+
+    Raises AssayError when another process holds the home for longer than `wait` seconds, or when
+    silver could not be carried over; the next build then does it.
+    """
+    is_built = home.warehouse.exists()
+    with writing(home, wait), recorded(home, "rotate", ("vault", "Rotation of the key")):
+        key = vault.add_key(home.vault, home.residency)
+        if is_built:
+            run_dbt(home, ["run-operation", "rekey_silver"])
+    return key
