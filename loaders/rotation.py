@@ -11,6 +11,8 @@ from loaders.dbt_run import run_dbt
 from loaders.home import Home
 from loaders.turns import WAIT_SECONDS, recorded, writing
 
+_REKEY = ["run-operation", "rekey_silver"]
+
 
 def rotate(home: Home, wait: float = WAIT_SECONDS) -> vault.KeyInfo:
     """Retire the live key, make a new one and carry all of silver over to it.
@@ -20,7 +22,9 @@ def rotate(home: Home, wait: float = WAIT_SECONDS) -> vault.KeyInfo:
     """
     is_built = home.warehouse.exists()
     with writing(home, wait), recorded(home, "rotate", ("vault", "Rotation of the key")):
+        if is_built:  # silver that the vault does not fit is refused before there is a new key
+            run_dbt(home, _REKEY)
         key = vault.add_key(home.vault, home.residency)
         if is_built:
-            run_dbt(home, ["run-operation", "rekey_silver"])
+            run_dbt(home, _REKEY)
     return key

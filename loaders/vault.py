@@ -35,6 +35,10 @@ create table salts (
 """
 
 
+class UnreadableVault(AssayError):
+    """A vault that is damaged, or open elsewhere."""
+
+
 @dataclass(frozen=True, slots=True)
 class KeyInfo:
     """What may be shown of a key."""
@@ -94,21 +98,23 @@ def read_keys(path: Path) -> list[Key]:
                 "order by region, version"
             ).fetchall()
     except duckdb.Error:
-        raise AssayError(
+        raise UnreadableVault(
             f"{path} cannot be read as a vault. Run: assay vault restore FILE"
         ) from None
     return [Key(KeyInfo(*row[:5]), *row[5:]) for row in rows]
 
 
 def replace_keys(path: Path, kept: list[Key]) -> None:
-    """Put a vault with these keys in the place of the one that is there, all at once."""
-    aside = _written_aside(path, kept)
-    try:
-        # Its own leftovers would be read into the new file.
-        path.with_name(f"{path.name}.wal").unlink(missing_ok=True)
-        durable_rename(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
+    """Put a vault with these keys in the place of any that is there, all at once.
+
+    For one process at a time: what a killed one wrote aside is removed here.
+    """
+    for left in path.parent.glob("vault-*.next*"):
+        left.unlink()
+    aside = _written_aside(path, kept, "next")
+    # What a killed writer left beside the old file would be read into the new one.
+    path.with_name(f"{path.name}.wal").unlink(missing_ok=True)
+    durable_rename(aside, path)
 
 
 def add_key(path: Path, region: str) -> KeyInfo:
@@ -132,9 +138,9 @@ def _new_key(region: str, version: int) -> Key:
     return Key(info, *pads(secrets.token_bytes(32)))
 
 
-def _written_aside(path: Path, kept: list[Key]) -> Path:
+def _written_aside(path: Path, kept: list[Key], ending: str = "new") -> Path:
     """A new file beside the vault, for its owner alone and on disk."""
-    aside = path.with_name(f"vault-{secrets.token_hex(4)}.new")
+    aside = path.with_name(f"vault-{secrets.token_hex(4)}.{ending}")
     previous = os.umask(0o077)
     try:
         with duckdb.connect(str(aside)) as connection:

@@ -12,6 +12,7 @@ from loaders.cli.gold import publish_gold, refresh_gold
 from loaders.cli.home import demo_data, init, show_status
 from loaders.cli.land import land
 from loaders.cli.ledger import ledger
+from loaders.cli.rebuild import rebuild_days
 from loaders.cli.vault import vault_group
 
 
@@ -28,6 +29,7 @@ for command in (
     ledger,
     publish_gold,
     refresh_gold,
+    rebuild_days,
     show_status,
     vault_group,
 ):

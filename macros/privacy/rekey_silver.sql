@@ -23,20 +23,20 @@
         {%- for key_id in wanted if key_id not in keys | map(attribute='key_id') | list -%}
             {{ stop('The vault does not hold the key that silver was made with. Run: assay vault restore FILE') }}
         {%- endfor -%}
-        {{ _carry_over(live[0]['version'] | int, keys | map(attribute='version') | map('int') | list) }}
-        {%- do _committed(
+        {{ carry_over(live[0]['version'] | int, keys | map(attribute='version') | map('int') | list) }}
+        {%- do run_committed(
             'create or replace table ' ~ made_with ~ ' as select region, version, key_id from '
             ~ vault_salts() ~ ' where retired_at is null'
         ) -%}
     {%- endif -%}
 {%- endmacro -%}
 
-{%- macro _carry_over(live, versions) -%}
+{%- macro carry_over(live, versions) -%}
     {%- set behind = [] -%}
     {%- for table in pseudonym_columns() -%}
         {%- set columns = [] -%}
-        {%- for column in table.columns if run_query(_any_other(table.relation, column, [live])).rows -%}
-            {%- if run_query(_any_other(table.relation, column, versions)).rows -%}
+        {%- for column in table.columns if run_query(find_other_version(table.relation, column, [live])).rows -%}
+            {%- if run_query(find_other_version(table.relation, column, versions)).rows -%}
                 {{ stop(
                     table.relation.schema ~ '.' ~ table.relation.identifier ~ '.' ~ column
                     ~ ' holds pseudonyms of a key that the vault does not have. Run: assay vault restore FILE'
@@ -56,14 +56,14 @@
         ) -%}
         {%- set changes = [] -%}
         {%- for column in table.columns -%}
-            {%- do changes.append(column ~ ' = ' ~ _carried(column, live)) -%}
+            {%- do changes.append(column ~ ' = ' ~ carried_over(column, live)) -%}
         {%- endfor -%}
-        {%- do _committed('update ' ~ table.relation ~ ' set ' ~ changes | join(', ') ~ ' where true') -%}
+        {%- do run_committed('update ' ~ table.relation ~ ' set ' ~ changes | join(', ') ~ ' where true') -%}
     {%- endfor -%}
 {%- endmacro -%}
 
 {#- Each statement for itself: what is done stays done, and the next run does the rest. -#}
-{%- macro _committed(sql) -%}
+{%- macro run_committed(sql) -%}
     {%- call statement('committed') -%}
         {{ sql }}
     {%- endcall -%}
@@ -71,7 +71,7 @@
 {%- endmacro -%}
 
 {#- A pseudonym of any earlier version under a later key. -#}
-{%- macro _carried(column, live) -%}
+{%- macro carried_over(column, live) -%}
     case
         {%- for version in range(1, live) %}
         {%- set links = namespace(pseudonym=column) %}
@@ -88,7 +88,7 @@
     A row if the column has a value outside the versions. Ranges, not functions: the engine then
     answers from the smallest and largest value of each block, without reading the column.
 -#}
-{%- macro _any_other(relation, column, versions) -%}
+{%- macro find_other_version(relation, column, versions) -%}
     {%- set edges = [] -%}
     {%- for version in versions -%}
         {%- do edges.append("'v" ~ version ~ ":'") -%}
