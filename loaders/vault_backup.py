@@ -164,7 +164,7 @@ def _opened(file: Path, passphrase: str) -> dict[str, Any]:
         ) from None
     except OSError as error:
         raise AssayError(f"{file} cannot be read: {os.strerror(error.errno or 0)}.") from None
-    except (ValueError, KeyError, TypeError, AttributeError, MemoryError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         raise damaged from None
 
 

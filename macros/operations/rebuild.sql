@@ -35,7 +35,8 @@
     {{ return(names) }}
 {%- endmacro -%}
 
-{%- macro in_rebuiltdays_in_words(day) -%}
+{#- Condition that a day is in the span. -#}
+{%- macro in_rebuilt_span(day) -%}
     {%- set rebuild = var('rebuild') -%}
     {{ day }} between cast('{{ rebuild["from"] }}' as date) and cast('{{ rebuild["to"] }}' as date)
 {%- endmacro -%}
@@ -72,7 +73,7 @@
     {%- set found = run_query(
         'select distinct ' ~ day ~ ' as period_day from ' ~ silver ~ ' as kept left join ' ~ bronze
         ~ ' as landed on ' ~ same('kept', 'landed', ['batch_id', 'line_number'])
-        ~ ' where landed.batch_id is null and ' ~ in_rebuiltdays_in_words(day) ~ ' order by period_day'
+        ~ ' where landed.batch_id is null and ' ~ in_rebuilt_span(day) ~ ' order by period_day'
     ).columns[0].values() -%}
     {{ return(found) }}
 {%- endmacro -%}

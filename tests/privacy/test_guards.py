@@ -169,6 +169,19 @@ FAULTS = {
         "event_id, batch_id, line_number, ingested_at, payload_key, 'duplicate_exact' as code "
         "from silver.stg_access__attempts order by event_id limit 1",
     ),
+    "a pseudonym of another key": Fault(
+        "one_key",
+        "stg_access__deposit_attempts",
+        "update silver.stg_access__deposit_attempts set email_key = 'v2:' || substr(email_key, 4) "
+        "where event_id = (select max(event_id) from silver.stg_access__deposit_attempts "
+        "where email_key is not null)",
+    ),
+    "a column of pseudonyms that no rotation knows": Fault(
+        "one_key",
+        "int_access__reply_errors",
+        "alter table silver.int_access__reply_errors add column person varchar; "
+        "update silver.int_access__reply_errors set person = 'v1:' || sha256('a')",
+    ),
 }
 # Faults that do not hide each other: all of a group are planted in one home.
 GROUPS = [list(FAULTS)[:9], list(FAULTS)[9:]]
