@@ -7,15 +7,17 @@ import os
 import shutil
 import subprocess
 import sys
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import duckdb
 import pyarrow.parquet as pq
 import pytest
-from conftest import Demo, dbt_environment, run_dbt
+from conftest import dbt_environment, run_dbt
 
-from loaders.home import Home, bronze_reader
+from loaders.demo import write_demo
+from loaders.home import Home, bronze_reader, init_home
+from loaders.landing import land_file
 
 ASSAY = Path(sys.executable).with_name("assay")
 STAGED = "silver.stg_access__attempts"
@@ -44,21 +46,35 @@ def rebuilt(home: Home, model: str, first: date, last: date) -> str:
     return result.stderr
 
 
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """Attempts of nine days in twelve batches, built once and never changed."""
+    folder = tmp_path_factory.mktemp("fresh")
+    made, _ = init_home(folder / "home")
+    for end in (26, 29, 32):
+        days = folder / f"until-{end}"
+        write_demo(days, 5_000, end, datetime(2026, 5, 1, tzinfo=UTC) + timedelta(days=end))
+        for file in sorted(days.glob("attempts-*")):
+            land_file(made, "attempts", file)
+    run_dbt(made, "build")
+    return made
+
+
 @pytest.fixture
-def home(demo: Demo, tmp_path: Path) -> Home:
-    """A copy of the demo, to be damaged."""
-    shutil.copytree(demo.home.path, tmp_path / "home")
+def home(fresh: Home, tmp_path: Path) -> Home:
+    """A copy, to be damaged."""
+    shutil.copytree(fresh.path, tmp_path / "home")
     return Home(tmp_path / "home")
 
 
 @pytest.fixture(scope="module")
-def days(demo: Demo) -> list[date]:
-    """The days of the demo that are published."""
-    with duckdb.connect(str(demo.home.warehouse), read_only=True) as warehouse:
+def days(fresh: Home) -> list[date]:
+    """The days that are published."""
+    with duckdb.connect(str(fresh.warehouse), read_only=True) as warehouse:
         found = warehouse.execute(
             "select distinct period_start from gold.attempts_daily order by 1"
         ).fetchall()
-    assert len(found) > 5
+    assert len(found) == 9
     return [day for (day,) in found]
 
 
@@ -93,7 +109,7 @@ def marts_of(home: Home) -> list[str]:
     return [f"gold.{mart}" for (mart,) in found]
 
 
-def test_damaged_days_of_a_mart_are_as_fresh(home: Home, demo: Demo, days: list[date]) -> None:
+def test_damaged_days_of_a_mart_are_as_fresh(home: Home, fresh: Home, days: list[date]) -> None:
     """Rows changed, gone and invented come right; a damaged day outside and other marts stay."""
     first, last, outside = days[1], days[2], days[4]
     mart = "gold.attempts_daily"
@@ -107,12 +123,12 @@ def test_damaged_days_of_a_mart_are_as_fresh(home: Home, demo: Demo, days: list[
     )
     said = rebuilt(home, "attempts_daily", first, last)
     assert f"attempts_daily: 2 days, {first} to {last}, made anew\n" in said
-    assert rows(home, mart, first, last) == rows(demo.home, mart, first, last) != []
+    assert rows(home, mart, first, last) == rows(fresh, mart, first, last) != []
     damaged = rows(home, mart, outside, outside)
     assert {row[7] for row in damaged} == {12345}
     for other in marts_of(home):
         if other != mart:
-            assert rows(home, other, when=True) == rows(demo.home, other, when=True)
+            assert rows(home, other, when=True) == rows(fresh, other, when=True)
     with bronze_reader(home) as bronze:
         (run,) = bronze.execute(
             "select stage, status, details from bronze.pipeline_runs where pipeline_id = 'rebuild'"
@@ -126,7 +142,7 @@ def test_damaged_days_of_a_mart_are_as_fresh(home: Home, demo: Demo, days: list[
 
 
 def test_damaged_days_of_silver_and_all_above_are_as_fresh(
-    home: Home, demo: Demo, days: list[date]
+    home: Home, fresh: Home, days: list[date]
 ) -> None:
     """As when the derivation changed: read from bronze again, with what is made of it."""
     first, last, outside = days[1], days[2], days[4]
@@ -143,18 +159,18 @@ def test_damaged_days_of_silver_and_all_above_are_as_fresh(
     said = rebuilt(home, "stg_access__attempts", first, last)
     assert f"stg_access__attempts: 2 days, {first} to {last}, made anew\n" in said
     for table in (STAGED, FACT, *marts_of(home)):
-        assert rows(home, table, first, last) == rows(demo.home, table, first, last) != [], table
+        assert rows(home, table, first, last) == rows(fresh, table, first, last) != [], table
     duplicates = "silver.int_access__duplicates"
-    assert rows(home, duplicates) == rows(demo.home, duplicates) != []
-    assert rows(home, STAGED, outside, outside) != rows(demo.home, STAGED, outside, outside)
+    assert rows(home, duplicates) == rows(fresh, duplicates) != []
+    assert rows(home, STAGED, outside, outside) != rows(fresh, STAGED, outside, outside)
     for table in (FACT, *marts_of(home)):
         for start, end in ((days[0], days[0]), (days[3], days[-1])):
             found = rows(home, table, start, end, when=True)
-            assert found == rows(demo.home, table, start, end, when=True) != [], table
+            assert found == rows(fresh, table, start, end, when=True) != [], table
 
 
 def test_days_that_bronze_holds_in_part_are_left_alone(
-    home: Home, demo: Demo, days: list[date]
+    home: Home, fresh: Home, days: list[date]
 ) -> None:
     """One batch has expired: its days keep what silver has, damaged or not; the others heal."""
     with duckdb.connect(str(home.warehouse), read_only=True) as warehouse:
@@ -164,7 +180,7 @@ def test_days_that_bronze_holds_in_part_are_left_alone(
         ).fetchall()
     files = [path for path in home.bronze.rglob(f"{gone}.parquet") if path.parts[-3] == "attempts"]
     lost = pq.read_table(files[0], partitioning=None).to_pylist()
-    kept = {row[0] for row in rows(demo.home, STAGED)}
+    kept = {row[0] for row in rows(fresh, STAGED)}
     half = {row["timestamp"].date() for row in lost if row["event_id"] in kept}
     for file in files:
         file.unlink()
@@ -176,9 +192,9 @@ def test_days_that_bronze_holds_in_part_are_left_alone(
     assert f"{len(half)} day" in said
     assert "left alone, the layer below no longer holds them whole\n" in said
     for day in days:
-        found, fresh = (rows(h, STAGED, day, day) for h in (home, demo.home))
+        found, expected = (rows(h, STAGED, day, day) for h in (home, fresh))
         durations = {row[13] for row in found}
-        assert (found == fresh) == (day in whole), day
+        assert (found == expected) == (day in whole), day
         assert (durations == {1}) == (day in half), day
 
 
@@ -194,7 +210,7 @@ def expire(home: Home, table: str, first_kept: str) -> None:
 
 
 def test_a_day_that_silver_holds_in_part_is_left_alone(
-    home: Home, demo: Demo, days: list[date]
+    home: Home, fresh: Home, days: list[date]
 ) -> None:
     """Silver begins at noon of a day: gold of that day and of those before it outlives it.
 
@@ -208,7 +224,7 @@ def test_a_day_that_silver_holds_in_part_is_left_alone(
     run_dbt(home, "run")
     for table in (FACT, *marts_of(home)):
         found = rows(home, table, days[0], days[-1], when=True)
-        assert found == rows(demo.home, table, days[0], days[-1], when=True), table
+        assert found == rows(fresh, table, days[0], days[-1], when=True), table
 
     expire(home, FACT, f"{half} 12:00:00")
     mart = "gold.attempts_daily"
@@ -224,8 +240,8 @@ def test_a_day_that_silver_holds_in_part_is_left_alone(
     after = half + timedelta(days=1)
     assert f"attempts_daily: {len(days) - 3} days, {after} to {days[-1]}, made anew" in said
     assert {row[7] for row in rows(home, mart, days[0], half)} == {12345}
-    assert len(rows(home, mart, days[0], half)) == len(rows(demo.home, mart, days[0], half))
-    assert rows(home, mart, after, days[-1]) == rows(demo.home, mart, after, days[-1])
+    assert len(rows(home, mart, days[0], half)) == len(rows(fresh, mart, days[0], half))
+    assert rows(home, mart, after, days[-1]) == rows(fresh, mart, after, days[-1])
 
 
 def test_a_rebuild_that_cannot_be_says_why_in_one_line(home: Home, days: list[date]) -> None:
