@@ -25,8 +25,10 @@ _ANEW, _LEFT_ALONE = "made anew", "no longer holds them whole"
 
 @dataclass(frozen=True, slots=True)
 class Rebuild:
-    """What was asked for, and how many nodes of dbt ran for it. `days` says, model by
-    model, which were made anew and which were left alone."""
+    """What was asked for, and how many nodes of dbt ran for it.
+
+    `days` says, model by model, which were made anew and which were left alone.
+    """
 
     model: str
     first_day: date
@@ -63,5 +65,7 @@ def _refuse_unknown(model: str) -> None:
     names = sorted(path.stem for folder in folders for path in folder.rglob("*.sql"))
     if model not in names:
         near = difflib.get_close_matches(model, names, n=3, cutoff=0.5)
-        hint = f"Did you mean {' or '.join(near)}?" if near else "See models/silver and models/gold."
+        hint = (
+            f"Did you mean {' or '.join(near)}?" if near else "See models/silver and models/gold."
+        )
         raise AssayError(f"No model of that name. {hint}")

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import duckdb
 
-from loaders.durable import durable_rename
+from loaders.durable import durable_rename, fsync_folder
 from loaders.errors import AssayError
 
 BLOCK = 64
@@ -73,6 +73,7 @@ def init_vault(path: Path, region: str) -> bool:
     try:
         # A link, unlike a rename, never replaces: of two racing inits one key survives.
         os.link(aside, path)
+        fsync_folder(path.parent)
     except FileExistsError:
         return False
     finally:

@@ -15,7 +15,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
@@ -23,7 +22,7 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from loaders.durable import durable_file, durable_rename, explained
 from loaders.errors import AssayError
 from loaders.home import Home
-from loaders.publish import open_warehouse
+from loaders.rotation import key_of_silver
 from loaders.turns import WAIT_SECONDS, writing
 from loaders.vault import BLOCK, Key, KeyInfo, UnreadableVault, read_keys, replace_keys
 
@@ -95,7 +94,7 @@ def _held(home: Home) -> list[Key]:
 
 def _refuse_loss(home: Home, file: Path, held: list[Key], kept: list[Key]) -> None:
     """Without silver, nothing depends on the keys of the home, and any may go."""
-    has_silver, made_with = _silver(home)
+    has_silver, made_with = key_of_silver(home)
     if not has_silver:
         return
     ids = {key.info.key_id for key in kept}
@@ -110,21 +109,6 @@ def _refuse_loss(home: Home, file: Path, held: list[Key], kept: list[Key]) -> No
             f"{file} lacks version {lost[-1]} of the vault in {home.path}, which would be lost. "
             "Restore a newer backup."
         )
-
-
-def _silver(home: Home) -> tuple[bool, str | None]:
-    """Whether there is silver, and the id of the key that it was made with, where that is noted."""
-    if not home.warehouse.exists():
-        return False, None
-    with open_warehouse(home) as warehouse:
-        tables = warehouse.execute(
-            "select count(*) from duckdb_tables() where schema_name = 'silver'"
-        ).fetchone()
-        try:
-            row = warehouse.execute("select key_id from silver_key").fetchone()
-        except duckdb.CatalogException:
-            row = None
-    return bool(tables and tables[0]), str(row[0]) if row else None
 
 
 def _sealed(content: bytes, passphrase: str) -> dict[str, Any]:

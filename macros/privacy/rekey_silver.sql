@@ -7,7 +7,7 @@
     versions would mix, because the vault lacks the key that silver was made with, is stopped.
 -#}
 {%- macro rekey_silver() -%}
-    {%- if execute and flags.WHICH in ['build', 'run', 'retry', 'run-operation'] -%}
+    {%- if execute and flags.WHICH in ['build', 'run', 'retry', 'snapshot', 'run-operation'] -%}
         {%- set keys = run_query(
             'select version, key_id, retired_at is null as is_live from ' ~ vault_salts() ~ ' order by version'
         ).rows -%}

@@ -38,7 +38,8 @@ THREE_PEOPLE = f"""
         'planted' || n as event_id, 'planted' as batch_id, date '2020-01-01' as attempted_on,
         'a.example' as domain, 'login' as action, 'success' as status, 'none' as error_code,
         'none' as field, 'DE' as country, true as is_published, false as is_safe_cell,
-        'person' || n as subject_key, 1000000 as duration_ns, timestamp '2020-01-02' as labelled_at
+        'v1:' || sha256('person' || n) as subject_key, 1000000 as duration_ns,
+        timestamp '2020-01-02' as labelled_at
     from range(3) as people(n);
     insert into gold.attempts_daily by name
     select

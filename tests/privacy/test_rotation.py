@@ -30,10 +30,12 @@ from loaders.errors import AssayError
 from loaders.home import Home, bronze_reader, init_home
 from loaders.landing import land_file
 from loaders.rotation import rotate
+from loaders.status import read_status
 
 ASSAY = Path(sys.executable).with_name("assay")
 EVENTS = 6_000
 COMPUTED_AT = {"updated_at", "labelled_at"}
+NOT_CARRIED_OVER = "Silver is not carried over to the live key yet. Run: assay refresh"
 MODELS_ONLY = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
 
 
@@ -70,7 +72,7 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Parts:
     for file in [*sorted(demo.glob("attempts-*"))[1:], again]:
         land_file(whole, "attempts", file)
     land_file(whole, "deposit_attempts", demo / "deposit_attempts-02.csv")
-    run_dbt(whole, "build")
+    run_dbt(whole, "build", *MODELS_ONLY)
     files = [path.relative_to(whole.path) for path in whole.bronze.rglob("*.parquet")]
     return Parts(whole, begun, [path for path in files if not (begun.path / path).exists()])
 
@@ -223,8 +225,10 @@ def test_a_build_completes_a_rotation_that_only_made_the_key(
     home = copy_of(parts.begun, tmp_path)
     vault.add_key(home.vault, "eu")
     vault.add_key(home.vault, "eu")
+    assert NOT_CARRIED_OVER in read_status(home)["attention"]
     land_rest(parts, home)
-    run_dbt(home, "build", *MODELS_ONLY)
+    run_dbt(home, "run")
+    assert NOT_CARRIED_OVER not in read_status(home)["attention"]
     assert versions_in(home) == {"v3"}
     assert gold_of(home) == gold_of(rotated)
 
@@ -263,7 +267,7 @@ def test_a_build_completes_a_rotation_that_was_killed(
     assert reached <= {"v1", "v2"}
     assert "v2" in versions_in(home)
     land_rest(parts, home)
-    run_dbt(home, "build", *MODELS_ONLY)
+    run_dbt(home, "run")
     assert versions_in(home) == {"v2"}
     assert gold_of(home) == gold_of(rotated)
 
@@ -293,7 +297,7 @@ def test_without_the_bridge_people_count_twice(parts: Parts, tmp_path: Path) -> 
     vault.add_key(home.vault, "eu")
     land_rest(parts, home)
     where = ("--project-dir", str(project), "--profiles-dir", str(project))
-    run_dbt(home, "build", *MODELS_ONLY, *where)
+    run_dbt(home, "run", *where)
     assert versions_in(home) == {"v1", "v2"}
     assert people(home)[0] > people(parts.whole)[0]
     assert gold_of(home) != gold_of(parts.whole)
@@ -320,6 +324,7 @@ def test_a_build_that_would_mix_keys_is_stopped(fault: str, parts: Parts, tmp_pa
     home = copy_of(parts.begun, tmp_path)
     if fault == "another vault of the same version":
         shutil.copy(init_home(tmp_path / "other")[0].vault, home.vault)
+        assert MIXED[fault] in read_status(home)["attention"]
     elif fault == "two live keys":
         vault.replace_keys(home.vault, two_live_keys(home))
     else:
@@ -368,6 +373,7 @@ def test_a_home_without_a_build_gets_a_new_key(home: Home) -> None:
     left = home.path / "vault-0123.next"
     left.write_bytes(b"keys")
     assert rotate(home, wait=1).version == 2
+    assert not home.warehouse.exists()
     old, new = vault.keys(home.vault)
     assert (old.retired_at, new.retired_at) == (new.valid_from, None)
     assert home.vault.stat().st_mode & 0o777 == 0o600
