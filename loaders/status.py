@@ -14,18 +14,21 @@ from loaders.errors import AssayError
 from loaders.home import Home, bronze_reader
 from loaders.publish import current_release, open_warehouse
 from loaders.replay import waiting
+from loaders.rotation import key_of_silver
 
 
 def read_status(home: Home) -> dict[str, Any]:
     """Facts of a home. `attention` lists, in words, what a person should look at."""
     attention: list[str] = []
     try:
-        live = [key for key in vault.keys(home.vault) if key.retired_at is None]
+        keys = vault.keys(home.vault)
+        live = [key for key in keys if key.retired_at is None]
         key = f"version {live[0].version}" if live else None
         if len(live) != 1:
             attention.append(
                 f"The vault has {len(live)} live keys, not one. Run: assay vault status"
             )
+        attention += _key_trouble(home, keys)
     except AssayError as error:
         key = None
         attention.append(str(error))
@@ -78,6 +81,21 @@ def read_status(home: Home) -> dict[str, Any]:
         "published_age_seconds": age,
         "attention": attention,
     }
+
+
+def _key_trouble(home: Home, keys: list[vault.KeyInfo]) -> list[str]:
+    """What a build would say or do about silver's pseudonyms before its first model."""
+    try:
+        made_with = key_of_silver(home)[1]
+    except AssayError:  # a build runs, and the books say so
+        return []
+    if made_with is None or made_with in {key.key_id for key in keys if key.retired_at is None}:
+        return []
+    if made_with in {key.key_id for key in keys}:
+        return ["Silver is not carried over to the live key yet. Run: assay refresh"]
+    return [
+        "The vault does not hold the key that silver was made with. Run: assay vault restore FILE"
+    ]
 
 
 def lines(facts: dict[str, Any]) -> list[str]:

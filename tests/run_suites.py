@@ -91,9 +91,9 @@ def pytest(*folders: str) -> Callable[[], bool]:
 # name: (budget in seconds, what to run)
 SUITES: dict[str, tuple[int, Callable[[], bool]]] = {
     "lint": (90, lint),
-    "dbt": (180, pytest("tests/dbt")),
-    "loaders and faults": (240, pytest("tests/loaders", "tests/faults")),
-    "privacy": (240, pytest("tests/privacy")),
+    "dbt": (270, pytest("tests/dbt")),
+    "loaders and faults": (270, pytest("tests/loaders", "tests/faults")),
+    "privacy": (360, pytest("tests/privacy")),
     "publish": (150, pytest("tests/publish")),
     "readme": (120, readme),
 }

@@ -14,6 +14,7 @@ from loaders.cli.gold import publish_gold, refresh_gold
 from loaders.cli.home import demo_data, init, show_status
 from loaders.cli.land import land
 from loaders.cli.ledger import ledger
+from loaders.cli.rebuild import rebuild_days
 from loaders.cli.replay import replay_letters
 from loaders.cli.suppression import explain_suppression
 from loaders.cli.vault import vault_group
@@ -34,6 +35,7 @@ for command in (
     contracts_group,
     publish_gold,
     refresh_gold,
+    rebuild_days,
     replay_letters,
     show_status,
     explain_suppression,

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import click
 
-from loaders import vault
-from loaders.cli.common import everywhere, say
+from loaders import rotation, vault, vault_backup
+from loaders.cli.common import FILE, everywhere, say
+from loaders.errors import AssayError
 from loaders.home import open_home
 
 
@@ -37,3 +38,65 @@ def vault_status(home: Path | None, as_json: bool) -> None:
         for key in keys
     ]
     say(as_json, {"keys": [asdict(key) for key in keys]}, lines)
+
+
+@vault_group.command("rotate")
+@everywhere
+def vault_rotate(home: Path | None, as_json: bool) -> None:
+    """Make a new key and carry every pseudonym in silver over to it."""
+    key = rotation.rotate(open_home(home))
+    lines = [
+        f"Version {key.version}, key {key.key_id}, is live; silver holds its pseudonyms only. "
+        "Next: assay vault backup FILE."
+    ]
+    say(as_json, {"key": asdict(key)}, lines)
+
+
+@vault_group.command("backup")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--passphrase-file", type=FILE, help="Its first line. Default: a prompt.")
+@everywhere
+def vault_backup_keys(
+    file: Path, passphrase_file: Path | None, home: Path | None, as_json: bool
+) -> None:
+    """Write all keys to a new FILE, encrypted with a passphrase."""
+    opened = open_home(home)
+    passphrase = _passphrase(passphrase_file, confirm=True)
+    keys = vault_backup.backup(opened, file, passphrase)
+    lines = [f"Wrote {len(keys)} keys to {file}. Keep file and passphrase apart."]
+    say(as_json, {"file": str(file), "keys": [asdict(key) for key in keys]}, lines)
+
+
+@vault_group.command("restore")
+@click.argument("file", type=FILE)
+@click.option("--passphrase-file", type=FILE, help="Its first line. Default: a prompt.")
+@everywhere
+def vault_restore(
+    file: Path, passphrase_file: Path | None, home: Path | None, as_json: bool
+) -> None:
+    """Put the keys of a backup FILE into the vault, unless that would lose one in use."""
+    opened = open_home(home)
+    passphrase = _passphrase(passphrase_file, confirm=False)
+    keys, is_changed = vault_backup.restore(opened, file, passphrase)
+    line = (
+        f"Restored {len(keys)} keys from {file}. Next: assay refresh."
+        if is_changed
+        else f"The vault holds the keys of {file} already."
+    )
+    facts = {"keys": [asdict(key) for key in keys], "is_changed": is_changed}
+    say(as_json, facts, [line])
+
+
+def _passphrase(file: Path | None, confirm: bool) -> str:
+    """From a file or a prompt: other processes can read arguments and environments."""
+    if file is None:
+        return str(
+            click.prompt("Passphrase", hide_input=True, confirmation_prompt=confirm, err=True)
+        )
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        raise AssayError(f"{file} cannot be read as text. Name another passphrase file.") from None
+    if not lines or not lines[0]:
+        raise AssayError(f"{file} has no first line. Put the passphrase there.")
+    return lines[0]

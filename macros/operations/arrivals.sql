@@ -5,10 +5,22 @@
     run that dies between the two models is completed by the next one. Of all rows of one key the
     first by (ingested_at, batch_id, line_number) is kept. Rows that silver already holds of an
     arriving key take part, because a batch that becomes visible late may hold the earlier row.
+
+    `assay rebuild` has the rows of its days read again as well, unless bronze lacks some of a day.
 -#}
-{%- macro arrivals(table, key, silver, duplicates) -%}
+{%- macro arrivals(table, key, silver, duplicates, silver_time) -%}
 {%- set known_kept = adapter.get_relation(this.database, 'silver', silver) if execute -%}
 {%- set known_others = adapter.get_relation(this.database, 'silver', duplicates) if execute -%}
+{%- set is_read_again = known_kept and known_others and is_read_again([silver, duplicates]) -%}
+{%- if is_read_again -%}
+    {%- set landed_day = utc_day(utc_timestamp('landed.' ~ event_time_of(table))) -%}
+    {%- set lacking = days_bronze_lacks(source('bronze', table), known_kept, silver_time) -%}
+    {%- set below = run_query(
+        'select distinct ' ~ landed_day ~ ' as period_day from ' ~ source('bronze', table)
+        ~ ' as landed where ' ~ in_rebuilt_span(landed_day) ~ ' order by period_day'
+    ).columns[0].values() -%}
+    {%- do tell_days(silver, below, lacking) -%}
+{%- endif -%}
 {%- set identity = [key, 'batch_id', 'line_number', 'ingested_at', 'payload_key'] | join(', ') -%}
 with
 
@@ -53,7 +65,17 @@ unread as (
         {{ utc_timestamp('landed.ingested_at') }} as ingested_at,
         {{ pseudonymize('landed.payload_hash', table ~ '.payload') }} as payload_key
     from landed
-    inner join unread_batches on landed.batch_id = unread_batches.batch_id
+    left join unread_batches on landed.batch_id = unread_batches.batch_id
+    where
+        unread_batches.batch_id is not null
+        {%- if is_read_again %}
+        or (
+            {{ in_rebuilt_span(landed_day) }}
+            {%- for day in lacking %}
+            and {{ landed_day }} != cast('{{ day }}' as date)
+            {%- endfor %}
+        )
+        {%- endif %}
 
 ),
 
@@ -65,6 +87,8 @@ contenders as (
     select known.*, false as is_new
     from known
     inner join (select distinct {{ key }} from unread) as arriving on known.{{ key }} = arriving.{{ key }}
+    left join unread on {{ same('known', 'unread', ['batch_id', 'line_number']) }}
+    where unread.batch_id is null
     {%- endif %}
 
 ),
@@ -102,4 +126,13 @@ arrivals as (
 )
 
 select * from arrivals
+{%- endmacro -%}
+
+{#- The column of a bronze table that says when its event was, as its contract has it. -#}
+{%- macro event_time_of(table) -%}
+    {%- set found = [] -%}
+    {%- for node in graph.sources.values() if node.name == table -%}
+        {%- do found.append((node.config.get('meta') or node.meta).event_time) -%}
+    {%- endfor -%}
+    {{ return(found[0]) }}
 {%- endmacro -%}

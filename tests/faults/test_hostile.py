@@ -16,10 +16,10 @@ import pytest
 from hostile_inputs import KINDS, Hostile, good, make, make_big
 
 from loaders import books
-from loaders.contracts import PROJECT
 from loaders.errors import AssayError
 from loaders.home import Home, bronze_reader
 from loaders.landing import LandingResult, land_file
+from loaders.project import PROJECT
 
 BATCH = 2 * KINDS
 BATCHES = range(2_000 // BATCH + 1 if os.environ.get("ASSAY_LONG") else 3)

@@ -9,7 +9,7 @@
     {%- for node in (graph.sources.values() | list) + (graph.nodes.values() | list) -%}
         {%- for column in node.columns.values() -%}
             {%- set privacy = (column.config.get('meta') or column.meta or {}).get('privacy') -%}
-            {%- if privacy in ['never', 'direct_identifier', 'identifier'] -%}
+            {%- if privacy in ['never', 'direct_identifier', 'identifier', 'pseudonym'] -%}
                 {%- do forbidden.append(column.name | lower) -%}
             {%- endif -%}
         {%- endfor -%}

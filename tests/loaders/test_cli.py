@@ -71,7 +71,17 @@ def built(demo: Demo, tmp_path: Path) -> Home:
 def test_every_command_and_option_has_help():
     """A sentence for each, in what `--help` prints."""
     assert {path[0] for path, _ in commands()} >= {
-        *("init", "status", "demo-data", "land", "ledger", "publish", "refresh", "vault"),
+        *(
+            "init",
+            "status",
+            "demo-data",
+            "land",
+            "ledger",
+            "publish",
+            "rebuild",
+            "refresh",
+            "vault",
+        ),
     }
     for path, command in commands():
         assert command.help, path

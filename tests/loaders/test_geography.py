@@ -16,10 +16,10 @@ from click.testing import CliRunner
 
 from loaders import geography
 from loaders.cli import main
-from loaders.contracts import PROJECT
 from loaders.geography import Databases
 from loaders.home import Home, bronze_reader
 from loaders.landing import land_file
+from loaders.project import PROJECT
 
 DATA = Path(os.environ.get("ASSAY_TEST_DATA", PROJECT.parent / "shared" / "data")) / "maxmind"
 COUNTRY, ASN = DATA / "GeoLite2-Country-Test.mmdb", DATA / "GeoLite2-ASN-Test.mmdb"

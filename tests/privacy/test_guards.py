@@ -38,7 +38,8 @@ THREE_PEOPLE = f"""
         'planted' || n as event_id, 'planted' as batch_id, date '2020-01-01' as attempted_on,
         'a.example' as domain, 'login' as action, 'success' as status, 'none' as error_code,
         'none' as field, 'DE' as country, true as is_published, false as is_safe_cell,
-        'person' || n as subject_key, 1000000 as duration_ns, timestamp '2020-01-02' as labelled_at
+        'v1:' || sha256('person' || n) as subject_key, 1000000 as duration_ns,
+        timestamp '2020-01-02' as labelled_at
     from range(3) as people(n);
     insert into gold.attempts_daily by name
     select
@@ -168,6 +169,19 @@ FAULTS = {
         "insert into silver.int_access__duplicates by name select 'attempts' as table_name, "
         "event_id, batch_id, line_number, ingested_at, payload_key, 'duplicate_exact' as code "
         "from silver.stg_access__attempts order by event_id limit 1",
+    ),
+    "a pseudonym of another key": Fault(
+        "one_key",
+        "stg_access__deposit_attempts",
+        "update silver.stg_access__deposit_attempts set email_key = 'v2:' || substr(email_key, 4) "
+        "where event_id = (select max(event_id) from silver.stg_access__deposit_attempts "
+        "where email_key is not null)",
+    ),
+    "a column of pseudonyms that no rotation knows": Fault(
+        "one_key",
+        "int_access__reply_errors",
+        "alter table silver.int_access__reply_errors add column person varchar; "
+        "update silver.int_access__reply_errors set person = 'v1:' || sha256('a')",
     ),
 }
 # Faults that do not hide each other: all of a group are planted in one home.

@@ -60,7 +60,7 @@ def used(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Used:
     with duckdb.connect(str(home.vault)) as vault:
         vault.execute("update salts set retired_at = now()")
     failed = run_dbt(home, "build", check=False)
-    assert failed.returncode == 1
+    assert failed.returncode != 0
     assert "No key in the vault" in failed.stdout
     (home.path / "logs" / "printed.txt").write_text(failed.stdout, encoding="utf-8")
     return Used(home, keys, people)

@@ -4,5 +4,6 @@
     table='deposit_attempts',
     key='event_id',
     silver='stg_access__deposit_attempts',
-    duplicates='int_access__duplicates'
+    duplicates='int_access__duplicates',
+    silver_time='attempted_at'
 ) }}

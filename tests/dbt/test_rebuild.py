@@ -1,0 +1,268 @@
+"""`assay rebuild`: damaged days come out as a fresh build makes them, and other days stay."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pyarrow.parquet as pq
+import pytest
+from conftest import dbt_environment, run_dbt
+
+from loaders.demo import write_demo
+from loaders.home import Home, bronze_reader, init_home
+from loaders.landing import land_file
+
+ASSAY = Path(sys.executable).with_name("assay")
+STAGED = "silver.stg_access__attempts"
+FACT = "silver.int_access__published_attempts"
+DAY = {STAGED: "cast(attempted_at as date)", FACT: "attempted_on"}
+COMPUTED_AT = {"updated_at", "labelled_at"}
+
+
+def assay(home: Home, *arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [ASSAY, *map(str, arguments), "--home", home.path],
+        env={**os.environ, **dbt_environment(home.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def rebuilt(home: Home, model: str, first: date, last: date) -> str:
+    """Rebuild, and what was said on the way."""
+    result = assay(home, "rebuild", model, "--from", first, "--to", last)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == (
+        f"Rebuilt {model} and what is made of it, {first} to {last}. Next: assay publish.\n"
+    )
+    return result.stderr
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """Attempts of nine days in twelve batches, built once and never changed."""
+    folder = tmp_path_factory.mktemp("fresh")
+    made, _ = init_home(folder / "home")
+    for end in (26, 29, 32):
+        days = folder / f"until-{end}"
+        write_demo(days, 5_000, end, datetime(2026, 5, 1, tzinfo=UTC) + timedelta(days=end))
+        for file in sorted(days.glob("attempts-*")):
+            land_file(made, "attempts", file)
+    run_dbt(made, "build")
+    return made
+
+
+@pytest.fixture
+def home(fresh: Home, tmp_path: Path) -> Home:
+    """A copy, to be damaged."""
+    shutil.copytree(fresh.path, tmp_path / "home")
+    return Home(tmp_path / "home")
+
+
+@pytest.fixture(scope="module")
+def days(fresh: Home) -> list[date]:
+    """The days that are published."""
+    with duckdb.connect(str(fresh.warehouse), read_only=True) as warehouse:
+        found = warehouse.execute(
+            "select distinct period_start from gold.attempts_daily order by 1"
+        ).fetchall()
+    assert len(found) == 9
+    return [day for (day,) in found]
+
+
+def change(home: Home, *statements: str) -> None:
+    with duckdb.connect(str(home.warehouse)) as warehouse:
+        for statement in statements:
+            assert warehouse.execute(statement).fetchall() != [(0,)], statement
+
+
+def rows(
+    home: Home, table: str, first: date | None = None, last: date | None = None, when: bool = False
+) -> list[tuple]:
+    """Rows of a table, of a span of days if one is given; with the times of computing if wanted."""
+    day = DAY.get(table, "cast(period_start as date)")
+    where = f"{day} between '{first}' and '{last}'" if first else "true"
+    with duckdb.connect(str(home.warehouse), read_only=True) as warehouse:
+        columns = [c[0] for c in warehouse.execute(f"describe {table}").fetchall()]
+        kept = ", ".join(c for c in columns if when or c not in COMPUTED_AT)
+        return warehouse.execute(
+            f"select {kept} from {table} where {where} order by all"
+        ).fetchall()
+
+
+def marts_of(home: Home) -> list[str]:
+    """The daily and hourly marts of attempts."""
+    with duckdb.connect(str(home.warehouse), read_only=True) as warehouse:
+        found = warehouse.execute(
+            "select table_name from duckdb_tables() where schema_name = 'gold' "
+            "and not starts_with(table_name, 'deposit') and not ends_with(table_name, 'weekly')"
+        ).fetchall()
+    assert len(found) > 4
+    return [f"gold.{mart}" for (mart,) in found]
+
+
+def test_damaged_days_of_a_mart_are_as_fresh(home: Home, fresh: Home, days: list[date]) -> None:
+    """Rows changed, gone and invented come right; a damaged day outside and other marts stay."""
+    first, last, outside = days[1], days[2], days[4]
+    mart = "gold.attempts_daily"
+    change(
+        home,
+        f"update {mart} set attempts = attempts * 10 where period_start = '{first}'",
+        f"delete from {mart} where period_start = '{last}' and action = 'login'",
+        f"insert into {mart} by name select * replace ('x' as domain) from {mart} "
+        f"where period_start = '{last}'",
+        f"update {mart} set errors = 12345 where period_start = '{outside}'",
+    )
+    said = rebuilt(home, "attempts_daily", first, last)
+    assert f"attempts_daily: 2 days, {first} to {last}, made anew\n" in said
+    assert rows(home, mart, first, last) == rows(fresh, mart, first, last) != []
+    damaged = rows(home, mart, outside, outside)
+    assert {row[7] for row in damaged} == {12345}
+    for other in marts_of(home):
+        if other != mart:
+            assert rows(home, other, when=True) == rows(fresh, other, when=True)
+    with bronze_reader(home) as bronze:
+        (run,) = bronze.execute(
+            "select stage, status, details from bronze.pipeline_runs where pipeline_id = 'rebuild'"
+        ).fetchall()
+    assert run[:2] == ("build", "succeeded")
+    assert json.loads(run[2]) == {
+        "model": "attempts_daily",
+        "from": str(first),
+        "to": str(last),
+    }
+
+
+def test_damaged_days_of_silver_and_all_above_are_as_fresh(
+    home: Home, fresh: Home, days: list[date]
+) -> None:
+    """As when the derivation changed: read from bronze again, with what is made of it."""
+    first, last, outside = days[1], days[2], days[4]
+    with duckdb.connect(str(home.warehouse), read_only=True) as warehouse:
+        (domain,) = warehouse.execute(f"select min(domain) from {STAGED}").fetchall()[0]
+    for day in (first, last, outside):
+        change(
+            home,
+            f"update {STAGED} set domain = '{domain}', duration_ns = 1, "
+            "payload_key = 'v1:' || sha256(payload_key) "
+            f"where {DAY[STAGED]} = '{day}' and hash(event_id) % 3 = 0",
+        )
+    change(home, f"delete from {FACT} where attempted_on = '{first}' and action = 'login'")
+    said = rebuilt(home, "stg_access__attempts", first, last)
+    assert f"stg_access__attempts: 2 days, {first} to {last}, made anew\n" in said
+    for table in (STAGED, FACT, *marts_of(home)):
+        assert rows(home, table, first, last) == rows(fresh, table, first, last) != [], table
+    duplicates = "silver.int_access__duplicates"
+    assert rows(home, duplicates) == rows(fresh, duplicates) != []
+    assert rows(home, STAGED, outside, outside) != rows(fresh, STAGED, outside, outside)
+    for table in (FACT, *marts_of(home)):
+        for start, end in ((days[0], days[0]), (days[3], days[-1])):
+            found = rows(home, table, start, end, when=True)
+            assert found == rows(fresh, table, start, end, when=True) != [], table
+
+
+def test_days_that_bronze_holds_in_part_are_left_alone(
+    home: Home, fresh: Home, days: list[date]
+) -> None:
+    """One batch has expired: its days keep what silver has, damaged or not; the others heal."""
+    with duckdb.connect(str(home.warehouse), read_only=True) as warehouse:
+        ((gone, *_),) = warehouse.execute(
+            f"select batch_id from {STAGED} group by 1 order by count(distinct {DAY[STAGED]}), 1 "
+            "limit 1"
+        ).fetchall()
+    files = [path for path in home.bronze.rglob(f"{gone}.parquet") if path.parts[-3] == "attempts"]
+    lost = pq.read_table(files[0], partitioning=None).to_pylist()
+    kept = {row[0] for row in rows(fresh, STAGED)}
+    half = {row["timestamp"].date() for row in lost if row["event_id"] in kept}
+    for file in files:
+        file.unlink()
+    whole = [day for day in days if day not in half]
+    assert half
+    assert whole
+    change(home, f"update {STAGED} set duration_ns = 1")
+    said = rebuilt(home, "stg_access__attempts", days[0], days[-1])
+    assert f"{len(half)} day" in said
+    assert "left alone, the layer below no longer holds them whole\n" in said
+    for day in days:
+        found, expected = (rows(h, STAGED, day, day) for h in (home, fresh))
+        durations = {row[13] for row in found}
+        assert (found == expected) == (day in whole), day
+        assert (durations == {1}) == (day in half), day
+
+
+def expire(home: Home, table: str, first_kept: str) -> None:
+    """As retention would, but in the middle of a day."""
+    moment = "published_hour" if table == FACT else "attempted_at"
+    day = DAY[table]
+    change(
+        home,
+        f"delete from {table} where {moment} < timestamp '{first_kept}' "
+        f"or ({moment} is null and {day} < date '{first_kept[:10]}')",
+    )
+
+
+def test_a_day_that_silver_holds_in_part_is_left_alone(
+    home: Home, fresh: Home, days: list[date]
+) -> None:
+    """Silver begins at noon of a day: gold of that day and of those before it outlives it.
+
+    Whether a mart is rebuilt or any build runs. Bronze expired before.
+    """
+    half = days[2]
+    for file in (home.bronze / "attempts").rglob("*.parquet"):
+        if file.name != "schema.parquet":
+            file.unlink()
+    expire(home, STAGED, f"{half} 12:00:00")
+    run_dbt(home, "run")
+    for table in (FACT, *marts_of(home)):
+        found = rows(home, table, days[0], days[-1], when=True)
+        assert found == rows(fresh, table, days[0], days[-1], when=True), table
+
+    expire(home, FACT, f"{half} 12:00:00")
+    mart = "gold.attempts_daily"
+    change(home, f"update {mart} set errors = 12345")
+    span = {"model": "attempts_daily", "from": str(days[0]), "to": str(days[-1])}
+    said = run_dbt(
+        home, "run", "--select", "+attempts_daily+", "--vars", json.dumps({"rebuild": span})
+    ).stdout
+    assert (
+        f"attempts_daily: 3 days, {days[0]} to {half}, left alone, "
+        "the layer below no longer holds them whole"
+    ) in said
+    after = half + timedelta(days=1)
+    assert f"attempts_daily: {len(days) - 3} days, {after} to {days[-1]}, made anew" in said
+    assert {row[7] for row in rows(home, mart, days[0], half)} == {12345}
+    assert len(rows(home, mart, days[0], half)) == len(rows(fresh, mart, days[0], half))
+    assert rows(home, mart, after, days[-1]) == rows(fresh, mart, after, days[-1])
+
+
+def test_a_rebuild_that_cannot_be_says_why_in_one_line(home: Home, days: list[date]) -> None:
+    """No such model, nothing built, and days in the wrong order."""
+    span = ("--from", days[0], "--to", days[1])
+    for name, said in {
+        "attempt_daily": "No model of that name. Did you mean attempts_daily",
+        "stg_access_attempts": "No model of that name. Did you mean stg_access__attempts",
+        "xyz": "No model of that name. See models/silver and models/gold.",
+    }.items():
+        result = assay(home, "rebuild", name, *span)
+        assert (result.returncode, result.stdout) == (1, "")
+        assert result.stderr.startswith(said)
+        assert result.stderr.count("\n") == 1
+    home.warehouse.unlink()
+    result = assay(home, "rebuild", "attempts_daily", *span)
+    assert result.returncode == 1
+    assert (
+        result.stderr
+        == f"Nothing to rebuild in {home.path}: nothing is built. Run: assay refresh\n"
+    )
+    result = assay(home, "rebuild", "attempts_daily", "--from", days[1], "--to", days[0])
+    assert result.returncode == 2
+    assert "is before --from" in result.stderr

@@ -1,0 +1,34 @@
+{#-
+    Every pseudonym of the model is one of the live key: people under two keys would count twice.
+    A column that holds pseudonyms and is not declared as one (privacy class `pseudonym`) fails too,
+    since a rotation would pass it over.
+-#}
+{% test one_key(model) %}
+
+{%- set declared = [] -%}
+{%- set texts = [] -%}
+{%- if execute -%}
+    {%- for table in pseudonym_columns() if table.relation.render() == model.render() -%}
+        {%- do declared.extend(table.columns) -%}
+    {%- endfor -%}
+    {%- for column in adapter.get_columns_in_relation(model) if column.is_string() -%}
+        {%- do texts.append(column.name | lower) -%}
+    {%- endfor -%}
+{%- endif %}
+
+{%- for name in texts %}
+select '{{ name }}' as column_name
+where exists (
+    select 1 from {{ model }}
+    where
+        {%- if name in declared %}
+        not {{ regexp_like(name, '^v' ~ live_key_version() ~ ':[0-9a-f]{64}$') }}
+        {%- else %}
+        {{ name }} >= 'v' and {{ name }} < 'w' and {{ regexp_like(name, '^v[0-9]+:[0-9a-f]{64}$') }}
+        {%- endif %}
+)
+union all
+{%- endfor %}
+select 'none' as column_name where false
+
+{% endtest %}
