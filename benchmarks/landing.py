@@ -23,7 +23,7 @@ import duckdb
 from loaders.contracts import contract_of
 from loaders.demo import write_demo
 from loaders.home import init_home, quote
-from loaders.landing import land_file
+from loaders.landing.batches import land_file
 
 RUNS = 5
 

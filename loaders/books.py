@@ -9,8 +9,8 @@ import duckdb
 
 from loaders.contracts import load_contracts
 from loaders.errors import AssayError
+from loaders.gold.publish import open_warehouse
 from loaders.home import Home, bronze_reader, quote
-from loaders.publish import open_warehouse
 
 
 @dataclass(frozen=True, slots=True)

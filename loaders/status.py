@@ -9,12 +9,12 @@ import duckdb
 
 from loaders import vault
 from loaders.books import read_books
-from loaders.check import last_results
+from loaders.checks import last_results
 from loaders.errors import AssayError
+from loaders.gold.publish import current_release, open_warehouse
 from loaders.home import Home, bronze_reader
-from loaders.publish import current_release, open_warehouse
-from loaders.replay import waiting
-from loaders.rotation import key_of_silver
+from loaders.landing.replay import waiting
+from loaders.vault.rotation import key_of_silver
 
 
 def read_status(home: Home) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import pytest
 
 from loaders.demo import write_demo
 from loaders.home import Home, init_home
-from loaders.landing import land_file
+from loaders.landing.batches import land_file
 
 PROJECT = Path(__file__).resolve().parent.parent
 DEMO_EVENTS = int(os.environ.get("ASSAY_TEST_DEMO_EVENTS", "40000"))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from loaders.check import Finding, check
+from loaders.checks import Finding, check
 from loaders.cli.common import everywhere, say
 from loaders.home import open_home
 from loaders.progress import progress

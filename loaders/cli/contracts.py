@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from loaders import contract_changes
 from loaders.cli.common import everywhere, say
+from loaders.contracts import changes as contract_changes
 
 
 @click.group("contracts")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from loaders import publish, refresh
 from loaders.cli.common import everywhere, say
+from loaders.gold import publish, refresh
 from loaders.home import open_home
 
 

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import click
 
-from loaders import landing
 from loaders.cli.common import FILE, everywhere, say
 from loaders.durable import explained
 from loaders.errors import AssayError
-from loaders.geography import Databases
 from loaders.home import Home, open_home
+from loaders.landing import batches
+from loaders.landing.geography import Databases
 from loaders.progress import progress
 
 
@@ -56,7 +56,7 @@ def land(  # noqa: PLR0913, PLR0917 - one argument per option
                 raise AssayError(f"No file {given}.")
             with progress(f"landing {path.name}", path.stat().st_size) as advance:
                 results.append(
-                    landing.land_file(
+                    batches.land_file(
                         opened,
                         table,
                         path,
@@ -92,7 +92,7 @@ def _spooled(folder: Path) -> Path:
     return path
 
 
-def _landed(result: landing.LandingResult) -> str:
+def _landed(result: batches.LandingResult) -> str:
     refused = ", ".join(f"{code} {count}" for code, count in sorted(result.codes.items()))
     before = (
         f"landed before as batch {result.batch_id}, nothing to do: "

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from loaders import rebuild
 from loaders.cli.common import everywhere, say
+from loaders.gold import rebuild
 from loaders.home import open_home
 
 DAY = click.DateTime(["%Y-%m-%d"])

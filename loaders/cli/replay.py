@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from loaders import replay
 from loaders.cli.common import FILE, everywhere, say
 from loaders.home import open_home
+from loaders.landing import replay
 
 
 @click.command("replay")

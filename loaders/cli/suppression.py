@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from loaders import suppression
 from loaders.cli.common import everywhere, say
+from loaders.gold import suppression
 from loaders.home import open_home
 
 _DAY = click.DateTime(["%Y-%m-%d"])

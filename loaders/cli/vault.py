@@ -7,10 +7,12 @@ from pathlib import Path
 
 import click
 
-from loaders import rotation, vault, vault_backup
+from loaders import vault
 from loaders.cli.common import FILE, everywhere, say
 from loaders.errors import AssayError
 from loaders.home import open_home
+from loaders.vault import backup as vault_backup
+from loaders.vault import rotation
 
 
 @click.group("vault")

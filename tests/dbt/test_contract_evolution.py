@@ -21,7 +21,7 @@ import yaml
 from conftest import PROJECT, dbt_environment
 
 from loaders.home import Home, init_home
-from loaders.landing import land_file
+from loaders.landing.batches import land_file
 
 PEOPLE = 30
 PARTS = ["loaders", "macros", "models", "seeds", "tests", "dbt_project.yml", "profiles.yml"]

@@ -17,7 +17,7 @@ from conftest import dbt_environment, run_dbt
 
 from loaders.demo import write_demo
 from loaders.home import Home, bronze_reader, init_home
-from loaders.landing import land_file
+from loaders.landing.batches import land_file
 
 ASSAY = Path(sys.executable).with_name("assay")
 STAGED = "silver.stg_access__attempts"

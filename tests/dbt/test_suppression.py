@@ -17,9 +17,9 @@ import yaml
 from conftest import PROJECT, Demo
 
 from loaders.errors import AssayError
+from loaders.gold.marts import read_marts, thresholds
+from loaders.gold.suppression import PERIODS, as_lines, band, explain, rounded
 from loaders.home import Home
-from loaders.marts import read_marts, thresholds
-from loaders.suppression import PERIODS, as_lines, band, explain, rounded
 
 K, SAFE_ROWS = 10, 100
 SAFE_KEYS = {

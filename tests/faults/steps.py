@@ -21,7 +21,7 @@ import pyarrow.dataset  # noqa: F401
 
 from loaders.contracts import load_contracts
 from loaders.home import Home
-from loaders.landing import land_file
+from loaders.landing.batches import land_file
 
 _CHANGES = {"os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.link", "os.truncate"}
 

@@ -25,7 +25,7 @@ from loaders import bronze
 from loaders.books import read_books
 from loaders.demo import write_demo
 from loaders.home import Home, init_home
-from loaders.landing import land_file
+from loaders.landing.batches import land_file
 
 BIN = Path(sys.executable).parent
 KILLS = 200 if os.environ.get("ASSAY_LONG") == "1" else 12

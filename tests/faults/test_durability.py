@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from loaders.home import Home, init_home
-from loaders.landing import land_file
+from loaders.landing.batches import land_file
 
 Call = tuple[str, Path, Path | None]
 

@@ -18,7 +18,7 @@ from hostile_inputs import KINDS, Hostile, good, make, make_big
 from loaders import books
 from loaders.errors import AssayError
 from loaders.home import Home, bronze_reader
-from loaders.landing import LandingResult, land_file
+from loaders.landing.batches import LandingResult, land_file
 from loaders.project import PROJECT
 
 BATCH = 2 * KINDS
@@ -142,7 +142,7 @@ import resource, sys
 from pathlib import Path
 from loaders.errors import AssayError
 from loaders.home import init_home
-from loaders.landing import land_file
+from loaders.landing.batches import land_file
 home, _ = init_home(Path(sys.argv[1]))
 try:
     print(land_file(home, "attempts", Path(sys.argv[2])).codes)

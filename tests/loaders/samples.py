@@ -19,7 +19,7 @@ from landed import (
 )
 
 from loaders.home import Home
-from loaders.landing import LandingResult, land_file
+from loaders.landing.batches import LandingResult, land_file
 
 Row = dict[str, Any]
 

@@ -16,12 +16,12 @@ import pyarrow.parquet as pq
 import pytest
 from landed import ATTEMPT, assay, batch_files, bronze_rows, says_one_line
 
-from loaders.check import RESULTS, CheckResult, check
+from loaders.checks import RESULTS, CheckResult, check
+from loaders.checks.expectations import columns_of, expectations_of, value_columns
 from loaders.contracts import contract_of, load_contracts
 from loaders.errors import AssayError
-from loaders.expectations import columns_of, expectations_of, value_columns
 from loaders.home import Home
-from loaders.landing import LandingResult, land_file
+from loaders.landing.batches import LandingResult, land_file
 
 ROWS = 20
 PEOPLE = [f"planted.person.{n}@mail.example" for n in range(ROWS)]
@@ -365,7 +365,7 @@ def test_its_analytics_are_off(home: Home, landed: LandingResult):
         "calls = []\n"
         "connect = socket.socket.connect\n"
         "socket.socket.connect = lambda self, to: calls.append(to) or connect(self, to)\n"
-        "from loaders.check import check; from loaders.home import open_home\n"
+        "from loaders.checks import check; from loaders.home import open_home\n"
         "check(open_home(sys.argv[1]))\n"
         "print(calls, os.environ['GX_ANALYTICS_ENABLED'])"
     )

@@ -20,9 +20,9 @@ from landed import ASSAY, ATTEMPT, assay, batch_files, says_one_line
 
 from loaders import vault
 from loaders.cli import main
+from loaders.gold.publish import publish
 from loaders.home import Home, init_home
-from loaders.landing import land_file
-from loaders.publish import publish
+from loaders.landing.batches import land_file
 
 
 def commands(group: click.Group = main, *path: str) -> list[tuple[tuple[str, ...], click.Command]]:

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from test_contracts import VISITS, Table, in_column, in_column_meta, in_meta, written
 
-from loaders import contract_changes
-from loaders.contract_changes import LOCK, Change, accept, described, pending
 from loaders.contracts import CONTRACTS, Column, load_contracts
+from loaders.contracts import changes as contract_changes
+from loaders.contracts.changes import LOCK, Change, accept, described, pending
 from loaders.errors import AssayError
 
 NEW = {

@@ -16,8 +16,8 @@ from landed import (
 )
 from samples import MARK, ROWS, as_csv, as_lines, as_parquet, land, make_rows, zstd
 
-from loaders import records
 from loaders.home import Home
+from loaders.landing import records
 
 
 def damaged(data: bytes, at: int) -> bytes:

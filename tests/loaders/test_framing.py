@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from landed import LONG
 
-from loaders import framing
-from loaders.framing import Frames
+from loaders.landing import framing
+from loaders.landing.framing import Frames
 
 EXAMPLES = 5_000 if LONG else 200
 thoroughly = settings(

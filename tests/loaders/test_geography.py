@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from loaders import geography
 from loaders.cli import main
-from loaders.geography import Databases
 from loaders.home import Home, bronze_reader
-from loaders.landing import land_file
+from loaders.landing import geography
+from loaders.landing.batches import land_file
+from loaders.landing.geography import Databases
 from loaders.project import PROJECT
 
 DATA = Path(os.environ.get("ASSAY_TEST_DATA", PROJECT.parent / "shared" / "data")) / "maxmind"

@@ -17,7 +17,7 @@ from conftest import Demo
 from landed import ATTEMPT, assay, batch_files, bronze_rows
 
 from loaders.home import Home
-from loaders.landing import land_file
+from loaders.landing.batches import land_file
 
 
 @pytest.fixture

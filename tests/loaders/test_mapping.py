@@ -20,7 +20,7 @@ from landed import ATTEMPT, assay, bronze_rows
 from loaders.demo import write_demo
 from loaders.errors import AssayError
 from loaders.home import Home, init_home
-from loaders.landing import LandingResult, land_file
+from loaders.landing.batches import LandingResult, land_file
 
 SSH_LOG = PROJECT.parent / "shared" / "data" / "ssh_login_attempts.csv.gz"
 SSH_MAPPING = PROJECT / "examples" / "ssh_log" / "mapping.yml"
@@ -392,7 +392,7 @@ def test_ids_do_not_depend_on_blocks(
     home: Home, land: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """Equal records far apart in a file are counted on."""
-    monkeypatch.setattr("loaders.framing.BLOCK_BYTES", 20_000)
+    monkeypatch.setattr("loaders.landing.framing.BLOCK_BYTES", 20_000)
     land("event_id_from: all\n", *[ATTEMPT | {"n": n % 7} for n in range(700)])
     places = Counter(row["event_id"].split("-")[1] for row in bronze_rows(home))
     assert places == {str(place): 7 for place in range(1, 101)}

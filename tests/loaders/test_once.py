@@ -18,7 +18,7 @@ from samples import ROWS, as_lines, land, make_rows
 
 from loaders import bronze
 from loaders.home import Home, init_home
-from loaders.landing import LandingResult
+from loaders.landing.batches import LandingResult
 
 
 def test_the_same_file_lands_once(home: Home, tmp_path: Path):

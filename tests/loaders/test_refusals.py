@@ -15,7 +15,7 @@ from landed import (
 )
 from samples import MARK, as_csv, as_lines, as_parquet, attempt, land, refusals
 
-from loaders import bronze, landing
+from loaders import bronze
 from loaders.contracts import Column, contract_of
 from loaders.home import Home, init_home
 
@@ -170,7 +170,7 @@ def forbid_customer_name(monkeypatch: pytest.MonkeyPatch) -> None:
     real = contract_of("attempts")
     forbidden = Column("customer_name", "string", "A name.", "never")
     changed = replace(real, columns=(*real.columns, forbidden))
-    for module in (landing, bronze):
+    for module in (batches, bronze):
         monkeypatch.setattr(
             module, "contract_of", lambda t: changed if t == "attempts" else contract_of(t)
         )

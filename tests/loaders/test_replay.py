@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 from landed import ATTEMPT, assay, bronze_rows
 
-from loaders import bronze, landing, validator
+from loaders import bronze
 from loaders.books import read_books
 from loaders.errors import AssayError
 from loaders.home import Home, bronze_reader, init_home
-from loaders.landing import land_file
-from loaders.replay import replay, waiting
+from loaders.landing import batches, validator
+from loaders.landing.batches import land_file
+from loaders.landing.replay import replay, waiting
 
 Row = dict[str, Any]
 # Senders who call the time and the outcome by other names.
@@ -57,8 +58,8 @@ def mapping(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def send(home: Home, tmp_path: Path) -> Callable[..., landing.LandingResult]:
-    def send(data: bytes, **options: Any) -> landing.LandingResult:
+def send(home: Home, tmp_path: Path) -> Callable[..., batches.LandingResult]:
+    def send(data: bytes, **options: Any) -> batches.LandingResult:
         (tmp_path / "sent").write_bytes(data)
         return land_file(options.pop("home", home), "attempts", tmp_path / "sent", **options)
 
@@ -152,7 +153,7 @@ def test_only_what_is_asked_for_is_tried(home: Home, send: Callable, mapping: Pa
 def test_what_may_not_be_kept_cannot_be_tried(
     home: Home, send: Callable, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(landing, "_NEVER_KEPT", {"time_violation"})
+    monkeypatch.setattr(batches, "_NEVER_KEPT", {"time_violation"})
     send(as_lines([ATTEMPT | {"timestamp": "soon"}]))
     (result,) = replay(home)
     assert (result.tried, result.not_kept) == (0, 1)

@@ -16,15 +16,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from secret_inputs import SAFE_NAMES, SECRET_NAMES, Planter, card_number, found, spaced
 
-from loaders import books, redaction, secret_words, validator
+from loaders import books, redaction
 from loaders.cli import main
 from loaders.contracts import contract_of
-from loaders.cutting import CUT, Cutter
 from loaders.errors import AssayError
 from loaders.home import Home, bronze_reader, init_home
-from loaders.landing import land_file
-from loaders.mapping import Mapping
-from loaders.secret_words import SecretWords
+from loaders.landing import validator
+from loaders.landing.batches import land_file
+from loaders.landing.mapping import Mapping
+from loaders.redaction import secret_words
+from loaders.redaction.cutting import CUT, Cutter
+from loaders.redaction.secret_words import SecretWords
 
 SEEDS = range(20 if os.environ.get("ASSAY_LONG") else 3)
 RECORDS = 300

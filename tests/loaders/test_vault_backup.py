@@ -18,11 +18,12 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from landed import ASSAY, assay, says_one_line
 
-from loaders import vault, vault_backup
+from loaders import vault
 from loaders.demo import write_demo
 from loaders.errors import AssayError
 from loaders.home import Home, init_home
-from loaders.landing import land_file
+from loaders.landing.batches import land_file
+from loaders.vault import backup as vault_backup
 
 WORDS = "correct horse battery staple"
 COMPUTED_AT = {"updated_at", "labelled_at"}

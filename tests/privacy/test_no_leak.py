@@ -16,9 +16,9 @@ from byte_search import Needles, as_text, encodings, files, search
 from conftest import Demo, run_dbt
 
 from loaders.contracts import contract_of
+from loaders.gold.publish import publish
 from loaders.home import Home, bronze_reader
-from loaders.landing import land_file
-from loaders.publish import publish
+from loaders.landing.batches import land_file
 
 DIRECT = {"email", "phone", "ip", "fp"}
 KEYS = {  # pseudonyms in silver, by bronze table

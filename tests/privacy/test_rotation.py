@@ -28,9 +28,9 @@ from loaders import vault
 from loaders.demo import write_demo
 from loaders.errors import AssayError
 from loaders.home import Home, bronze_reader, init_home
-from loaders.landing import land_file
-from loaders.rotation import rotate
+from loaders.landing.batches import land_file
 from loaders.status import read_status
+from loaders.vault.rotation import rotate
 
 ASSAY = Path(sys.executable).with_name("assay")
 EVENTS = 6_000

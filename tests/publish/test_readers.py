@@ -13,8 +13,8 @@ import duckdb
 import pytest
 
 from loaders.errors import AssayError
+from loaders.gold.publish import current_release, publish
 from loaders.home import Home
-from loaders.publish import current_release, publish
 
 BUILDS = 50
 OLDER = "1.4.4"
@@ -149,7 +149,7 @@ def test_only_a_green_build_is_published(home: Home):
 
 def test_old_releases_go_but_the_last_two_stay(home: Home, monkeypatch: pytest.MonkeyPatch):
     """A query that began before the swap can still read what it began with."""
-    monkeypatch.setattr("loaders.publish.KEPT_SECONDS", 0)
+    monkeypatch.setattr("loaders.gold.publish.KEPT_SECONDS", 0)
     for number in range(1, 5):
         build_as(home, number)
         publish(home)
@@ -164,7 +164,7 @@ def test_a_publication_that_died_is_repeated(home: Home, monkeypatch: pytest.Mon
     publish(home)
     build_as(home, 2)
     monkeypatch.setattr(
-        "loaders.publish._turn", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)
+        "loaders.gold.publish._turn", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)
     )
     with pytest.raises(KeyboardInterrupt):
         publish(home)

@@ -14,10 +14,10 @@ import pytest
 from conftest import dbt_environment
 
 from loaders.errors import AssayError
+from loaders.gold.publish import current_release
+from loaders.gold.refresh import refresh
 from loaders.home import Home, bronze_reader
-from loaders.landing import land_file
-from loaders.publish import current_release
-from loaders.refresh import refresh
+from loaders.landing.batches import land_file
 
 ASSAY = Path(sys.executable).with_name("assay")
 ATTEMPT = {"timestamp": "2026-05-01T10:00:00Z", "action": "signup", "status": "success"}

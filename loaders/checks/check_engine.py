@@ -16,8 +16,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from loaders.checks.expectations import Expectation
 from loaders.errors import AssayError
-from loaders.expectations import Expectation
 
 # What pandas calls the type of a column, as the expectation about types wants it.
 _PANDAS_NAMES = {

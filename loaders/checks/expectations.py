@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from loaders.contracts import Column, Contract
-from loaders.validation import FUTURE_DAYS, OLDEST
-from loaders.vocabulary import words_of
+from loaders.contracts.vocabulary import words_of
+from loaders.landing.validation import FUTURE_DAYS, OLDEST
 
 # Values that differ from batch to batch are parameters of a suite.
 BATCH_ID = {"$PARAMETER": "batch_ids"}

@@ -12,8 +12,8 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
+from loaders.contracts.vocabulary import read_vocabulary
 from loaders.errors import AssayError
-from loaders.vocabulary import read_vocabulary
 
 PRIVACY_CLASSES = (
     "never",

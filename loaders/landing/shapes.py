@@ -12,7 +12,7 @@ import duckdb
 import pyarrow as pa
 
 from loaders.contracts import Contract
-from loaders.mapping import Mapping
+from loaders.landing.mapping import Mapping
 
 # A sender may make every record's names up. Beyond this many lists, begin again.
 _MAX_KNOWN = 10_000

@@ -10,10 +10,10 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from loaders import casts
 from loaders.contracts import Column, Contract
 from loaders.home import quote
-from loaders.mapping import Mapping
+from loaders.landing import casts
+from loaders.landing.mapping import Mapping
 
 MAX_RECORD_BYTES = 8 << 20
 MAX_UNFOLD = 100_000

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from loaders.dbt_run import run_dbt
+from loaders.gold.dbt_run import run_dbt
+from loaders.gold.publish import Release, publish
+from loaders.gold.turns import WAIT_SECONDS, recorded, writing
 from loaders.home import Home
-from loaders.publish import Release, publish
-from loaders.turns import WAIT_SECONDS, recorded, writing
 
 _PIPELINE = ("refresh", "Refresh of gold")
 

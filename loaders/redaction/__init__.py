@@ -13,13 +13,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from loaders import cards
 from loaders.contracts import Contract
-from loaders.cutting import Cutter, NotJson
 from loaders.errors import AssayError
-from loaders.mapping import Mapping
-from loaders.secret_words import SecretWords
-from loaders.validation import MAX_RECORD_BYTES
+from loaders.landing.mapping import Mapping
+from loaders.landing.validation import MAX_RECORD_BYTES
+from loaders.redaction import cards
+from loaders.redaction.cutting import Cutter, NotJson
+from loaders.redaction.secret_words import SecretWords
 
 
 class Redaction:

@@ -16,10 +16,10 @@ import duckdb
 import yaml
 from jsonschema import Draft202012Validator
 
-from loaders.casts import EPOCHS
 from loaders.contracts import Column, Contract
 from loaders.errors import AssayError
 from loaders.home import connect
+from loaders.landing.casts import EPOCHS
 
 _EPOCHS = " or ".join(EPOCHS)
 

@@ -12,12 +12,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from loaders.contracts import Contract
+from loaders.contracts.vocabulary import read_vocabulary
 from loaders.home import connect
-from loaders.mapping import Mapping
+from loaders.landing.mapping import Mapping
+from loaders.landing.shapes import Shapes
+from loaders.landing.validation import build_validation
 from loaders.redaction import Redaction
-from loaders.shapes import Shapes
-from loaders.validation import build_validation
-from loaders.vocabulary import read_vocabulary
 
 _CHUNK_ROWS = 4096
 

@@ -21,10 +21,10 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from loaders.durable import durable_file, durable_rename, explained
 from loaders.errors import AssayError
+from loaders.gold.turns import WAIT_SECONDS, writing
 from loaders.home import Home
-from loaders.rotation import key_of_silver
-from loaders.turns import WAIT_SECONDS, writing
 from loaders.vault import BLOCK, Key, KeyInfo, UnreadableVault, read_keys, replace_keys
+from loaders.vault.rotation import key_of_silver
 
 FORMAT = "assay-vault-backup"
 VERSION = 1

@@ -9,10 +9,10 @@ from __future__ import annotations
 import duckdb
 
 from loaders import vault
-from loaders.dbt_run import run_dbt
+from loaders.gold.dbt_run import run_dbt
+from loaders.gold.publish import open_warehouse
+from loaders.gold.turns import WAIT_SECONDS, recorded, writing
 from loaders.home import Home
-from loaders.publish import open_warehouse
-from loaders.turns import WAIT_SECONDS, recorded, writing
 
 _REKEY = ["run-operation", "rekey_silver"]
 

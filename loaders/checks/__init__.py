@@ -18,12 +18,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from loaders import bronze
-from loaders.check_engine import Engine, Outcome
+from loaders.checks.check_engine import Engine, Outcome
+from loaders.checks.expectations import columns_of, expectations_of, value_columns
 from loaders.contracts import ARROW_TYPES, WIDENINGS, Contract, contract_of, load_contracts
 from loaders.errors import AssayError
-from loaders.expectations import columns_of, expectations_of, value_columns
 from loaders.home import Home, bronze_reader, quote
-from loaders.landing import PIPELINE_VERSION
+from loaders.landing.batches import PIPELINE_VERSION
 
 RESULTS = "expectation_results"
 

@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 import yaml
 
-from loaders.contract_checks import ContractError, check_sense, check_shape
+from loaders.contracts.checks import ContractError, check_sense, check_shape
 from loaders.errors import AssayError
 from loaders.project import PROJECT
 

@@ -20,9 +20,9 @@ from loaders import bronze
 from loaders.contracts import contract_of
 from loaders.durable import explained
 from loaders.home import Home, bronze_reader
-from loaders.landing import PIPELINE_VERSION, Lander, LandingResult, landing
-from loaders.mapping import load_mapping
-from loaders.records import Documents, read_again
+from loaders.landing.batches import PIPELINE_VERSION, Lander, LandingResult, landing
+from loaders.landing.mapping import load_mapping
+from loaders.landing.records import Documents, read_again
 
 _BLOCK = 20_000
 _SAID_ANEW = ("code", "pointer", "event_id", "raw", "header")

@@ -22,11 +22,11 @@ from loaders import bronze
 from loaders.contracts import Contract, contract_of
 from loaders.durable import explained
 from loaders.errors import AssayError
-from loaders.geography import Databases, Geography
 from loaders.home import Home
-from loaders.mapping import Mapping, load_mapping
-from loaders.records import Documents, read_documents
-from loaders.validator import Validator
+from loaders.landing.geography import Databases, Geography
+from loaders.landing.mapping import Mapping, load_mapping
+from loaders.landing.records import Documents, read_documents
+from loaders.landing.validator import Validator
 
 PIPELINE_VERSION = version("assay-lakehouse")
 

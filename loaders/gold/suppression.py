@@ -15,9 +15,9 @@ from typing import Any
 import duckdb
 
 from loaders.errors import AssayError
+from loaders.gold.marts import Mart, mart_of, thresholds
+from loaders.gold.publish import open_warehouse
 from loaders.home import Home
-from loaders.marts import Mart, mart_of, thresholds
-from loaders.publish import open_warehouse
 
 PERIODS = ("month", "day")
 

@@ -12,11 +12,11 @@ import json
 from dataclasses import dataclass
 from datetime import date
 
-from loaders.dbt_run import run_dbt
 from loaders.errors import AssayError
+from loaders.gold.dbt_run import run_dbt
+from loaders.gold.turns import WAIT_SECONDS, recorded, writing
 from loaders.home import Home
 from loaders.project import PROJECT
-from loaders.turns import WAIT_SECONDS, recorded, writing
 
 _LAYERS = ("silver", "gold")
 # How the lines of macro `tell_days` end.

@@ -19,7 +19,7 @@ import duckdb
 from loaders import bronze
 from loaders.errors import AssayError
 from loaders.home import Home
-from loaders.landing import PIPELINE_VERSION
+from loaders.landing.batches import PIPELINE_VERSION
 
 WAIT_SECONDS = 30.0
 

@@ -15,8 +15,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote, unquote_plus
 
-from loaders.cards import find_cards
-from loaders.secret_words import SecretWords
+from loaders.redaction.cards import find_cards
+from loaders.redaction.secret_words import SecretWords
 
 CUT = "[cut]"
 _CUT_JSON = json.dumps(CUT)

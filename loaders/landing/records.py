@@ -19,10 +19,10 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from loaders import framing
 from loaders.errors import AssayError
-from loaders.framing import Frames
 from loaders.home import connect, quote
+from loaders.landing import framing
+from loaders.landing.framing import Frames
 
 _PARQUET_ROWS = 50_000
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"

@@ -13,11 +13,11 @@ from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from loaders.contract_checks import PRIVACY_CLASSES
 from loaders.contracts import CONTRACTS, WIDENINGS, Column, Contract, load_contracts
+from loaders.contracts.checks import PRIVACY_CLASSES
+from loaders.contracts.vocabulary import read_vocabulary
 from loaders.durable import durable_file, durable_rename
 from loaders.errors import AssayError
-from loaders.vocabulary import read_vocabulary
 
 LOCK = "contracts.lock.json"
 
