@@ -18,6 +18,7 @@ from samples import MARK, as_csv, as_lines, as_parquet, attempt, land, refusals
 from loaders import bronze
 from loaders.contracts import Column, contract_of
 from loaders.home import Home, init_home
+from loaders.landing import batches
 
 
 def without(field: str) -> bytes:
