@@ -62,7 +62,7 @@ def read_books(home: Home) -> tuple[list[BatchBooks], str | None]:
     """Every batch of the ledger, oldest first, and a note where silver could not be read.
 
     A batch of which bronze or the dead letters hold something and the ledger nothing is in the list
-    too. A record that was tried again (`attempts` above 1) is still one dead letter.
+    too. Of the rows that a replay wrote, those say what was accepted that have a resolution.
     """
     connection = bronze_reader(home)
     note = _count_silver(home, connection)
@@ -87,7 +87,7 @@ def read_books(home: Home) -> tuple[list[BatchBooks], str | None]:
             from ({events})
             group by all
         ), dead as (
-            select batch_id, table_name, count(*) filter (attempts = 1) as row_total
+            select batch_id, table_name, count(*) filter (resolution is null) as row_total
             from bronze.dead_letters
             group by all
         ), batches as (

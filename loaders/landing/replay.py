@@ -1,8 +1,8 @@
 """Dead letters tried again: what landing accepts by now becomes a batch of its own.
 
 Nothing is written over. Each try of a record is a row of the dead letters, and the one with the
-most `attempts` says how it stands. A record stays in the books of the batch that it came with; the
-batch of a replay has received what it accepted.
+most `attempts` says how it stands: waiting, or `replayed`. A record stays in the books of the batch
+that it came with; the batch of a replay has received what it tried.
 """
 
 from __future__ import annotations
@@ -82,9 +82,14 @@ def replay(
 def _letters(
     home: Home, table: str | None, code: str | None, batch_id: str | None
 ) -> list[dict[str, Any]]:
-    wanted = {"table_name": table, "code": code, "batch_id": batch_id}
-    given = {name: value for name, value in wanted.items() if value is not None}
-    conditions = "".join(f" and {name} = ${name}" for name in given)
+    of_batch = "select dead_letter_id from bronze.dead_letters where batch_id = $batch_id"
+    wanted = {
+        "table_name": (table, "table_name = $table_name"),
+        "code": (code, "code = $code"),
+        "batch_id": (batch_id, f"dead_letter_id in ({of_batch})"),
+    }
+    given = {name: value for name, (value, _) in wanted.items() if value is not None}
+    conditions = "".join(f" and {wanted[name][1]}" for name in given)
     found = bronze_reader(home).sql(
         f"select * from ({NEWEST}) where resolution is null{conditions} "
         "order by received_at, batch_id, line_number, dead_letter_id",
@@ -142,14 +147,13 @@ class _Replayer(Lander):
         )
 
     def _refuse(self, rows: pa.Table, documents: Documents) -> None:
+        self._result.received += rows.num_rows
+        self._result.rejected += rows.num_rows
         self._file(
             [
                 {
                     **self._tried(refusal["line_number"]),
-                    **{
-                        name: refusal[name]
-                        for name in ("code", "pointer", "event_id", "raw", "header")
-                    },
+                    **{name: refusal[name] for name in _SAID_ANEW},
                 }
                 for refusal in self._refusals(rows, documents)
             ]
@@ -159,6 +163,8 @@ class _Replayer(Lander):
         letter = self._letters[line - 1]
         return {
             **letter,
+            "batch_id": self._batch.batch_id,
+            "line_number": line,
             "attempts": letter["attempts"] + 1,
             "ingested_at": self._batch.ingested_at,
             "pipeline_version": PIPELINE_VERSION,

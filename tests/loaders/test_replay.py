@@ -14,6 +14,7 @@ from landed import ATTEMPT, assay, bronze_rows
 
 from loaders import bronze
 from loaders.books import read_books
+from loaders.checks import check
 from loaders.errors import AssayError
 from loaders.home import Home, bronze_reader, init_home
 from loaders.landing import batches, validator
@@ -205,3 +206,11 @@ def test_the_command_says_what_became_of_them(home: Home, send: Callable, mappin
     result = assay("replay", "--code", "nothing", "--json", home=home)
     assert json.loads(result.stdout) == {"tables": []}
     assert assay("replay", "--code", "nothing", home=home).stdout == "No dead letters wait.\n"
+
+
+def test_what_a_replay_writes_is_as_the_contracts_say(home: Home, send: Callable, mapping: Path):
+    send(as_lines(SENT) + b"broken\n")
+    replay(home, mapping_file=mapping)
+    result = check(home)
+    assert result.batches >= 5
+    assert result.findings == []
