@@ -7,23 +7,20 @@ order in which a person would want to hear of them; the first that fails names t
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from loaders.contracts import Column, Contract
 from loaders.home import quote
 from loaders.landing import casts
 from loaders.landing.mapping import Mapping
+from loaders.landing.overflow import first, left_over, overflow, pointer
+from loaders.landing.payload_hash import payload_hash
 
 MAX_RECORD_BYTES = 8 << 20
 MAX_UNFOLD = 100_000
 OLDEST = "1990-01-01"
 FUTURE_DAYS = 1
-
-# What stands between the fields that a hash is taken of, and how a value that holds it is written.
-_SEPARATOR, _ESCAPE = "chr(31)", "chr(27)"
-# The JSON pointer (RFC 6901) of the field whose name SQL calls f.
-_POINTER_OF_F = "'/' || replace(replace(f, '~', '~0'), '/', '~1')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +117,7 @@ class _Builder:
                 line_number, part, size, doc, unfold_error, fingerprint,
                 undeclared, has_repeats, is_forbidden,
                 case when shapes.names is null then identified.names end as new_names,
-                {self._left_over()} as left_over,
+                {left_over(self._texts_by_column())} as left_over,
                 {sent}
             from identified
             left join shapes using (names)
@@ -140,7 +137,7 @@ class _Builder:
             left({self.contract.key}_sent, 256) as event_key,
             fingerprint,
             {", ".join(c.name for c in self.columns)},
-            {self._payload_hash()} as payload_hash,
+            {payload_hash(self.columns, self.mapping)} as payload_hash,
             new_names,
             {self._suspicion()} as is_suspect
         from typed
@@ -150,7 +147,12 @@ class _Builder:
         """The text of a field: null where it is absent or null, JSON where it is nested."""
         if field in self.in_struct:
             return f'texts."{field}"'
-        return f"json_extract_string(doc, {quote(_pointer(field))})"
+        return f"json_extract_string(doc, {quote(pointer(field))})"
+
+    def _texts_by_column(self) -> list[list[tuple[str, str]]]:
+        """The fields of each column with the SQL of their text, in the order of preference."""
+        by_column = map(self.mapping.sources_of, self.columns)
+        return [[(field, self._text(field)) for field in fields] for fields in by_column]
 
     def _position(self, field: str) -> int:
         return self.fields.index(field) + 1
@@ -161,7 +163,7 @@ class _Builder:
         if column.name == self.contract.key and self.mapping.event_id_from is not None:
             return "derived_id"
         texts = map(self._text, self.mapping.sources_of(column))
-        value = _first(texts)
+        value = first(texts)
         if column.name == self.contract.key and self.mapping.rows:
             value = f"case when part > 1 then {value} || '#' || part else {value} end"
         words = self.mapping.values.get(column.name, {})
@@ -173,28 +175,9 @@ class _Builder:
             value = f"case {value} {cases} else {value} end"
         return value
 
-    def _left_over(self) -> str:
-        """Fields with a value that no column takes: undeclared, or another field came first."""
-        is_null = f"json_type(doc, {_POINTER_OF_F}) = 'NULL'"
-        undeclared = f"list_filter(undeclared, lambda f: not {is_null})"
-        losers = [
-            f"case when {self._text(field)} != {_first(map(self._text, fields[:i]))} "
-            f"then [{quote(field)}] else [] end"
-            for fields in map(self.mapping.sources_of, self.columns)
-            for i, field in enumerate(fields)
-            if i > 0
-        ]
-        if losers:
-            losing = f"case when has_doubles then {' || '.join(losers)} else [] end"
-            undeclared = f"{undeclared} || {losing}"
-        return (
-            f"case when len(undeclared) > 0 or has_doubles then {undeclared} "
-            "else cast([] as varchar[]) end"
-        )
-
     def _nested(self) -> str:
         """Which fields hold an object or a list, looked up only where a text looks like one."""
-        paths = "[" + ", ".join(quote(_pointer(f)) for f in self.fields) + "]"
+        paths = "[" + ", ".join(quote(pointer(f)) for f in self.fields) + "]"
         plain = [c for c in self.columns if not c.structured and c.data_type == "string"]
         brackets = " or ".join(
             f"({c.name}_sent >= '{bracket}' and {c.name}_sent < '{following}')"
@@ -229,7 +212,7 @@ class _Builder:
                 )
             ) as derived_id
             from (
-                select *, sha256(concat_ws({_SEPARATOR}, {", ".join(parts)})) as fingerprint
+                select *, sha256(concat_ws(chr(31), {", ".join(parts)})) as fingerprint
                 from unfolded
             ) as unfolded
             left join seen using (fingerprint)
@@ -243,68 +226,8 @@ class _Builder:
         if column.vocabulary:
             return f"{column.name}_word"
         if column.name == self.contract.overflow:
-            return self._overflow(column)
+            return overflow(column, self.columns)
         return casts.typed(sent, column, mapping.types.get(column.name), mapping.timezone)
-
-    def _overflow(self, column: Column) -> str:
-        """The column's own value, joined by fields that no column takes and by unknown words.
-
-        Written as text, so that numbers of any size come through. Where a name would be
-        there twice, the sender's own object stands beside the rest, under the column's name.
-        """
-        own, name = f"{column.name}_sent", quote(json.dumps(column.name) + ":")
-        unknown = {
-            c.name: f"({c.name}_word is null and {c.name}_sent is not null)"
-            for c in self.columns
-            if c.unknown is not None
-        }
-        added = ["left_over"] + [
-            f"case when {condition} then [{quote(field)}] else [] end"
-            for field, condition in unknown.items()
-        ]
-        names = " || ".join(added)
-        value = f"cast(json_extract(doc, {_POINTER_OF_F}) as varchar)"
-        member = f"cast(to_json(f) as varchar) || ':' || {value}"
-        members = [f"list_transform(left_over, lambda f: {member})"] + [
-            f"case when {condition} then [{quote(json.dumps(field) + ':')} || "
-            f"cast(to_json({field}_sent) as varchar)] else [] end"
-            for field, condition in unknown.items()
-        ]
-        # DuckDB may read ahead of a condition: what is no JSON must be null, not an error.
-        json_of_own = f"try_cast({own} as json)"
-        is_object = f"coalesce(json_type({json_of_own}) = 'OBJECT', false)"
-        base = (
-            f"case when {own} is null then [] "
-            f"when not {is_object} then [{name} || cast(to_json({own}) as varchar)] "
-            f"when list_has_any(json_keys({json_of_own}), {names}) then [{name} || {own}] "
-            f"when len(json_keys({json_of_own})) = 0 then [] "
-            f"else [trim({own}, ' \t\r\n')[2:-2]] end"
-        )
-        joined = f"array_to_string({' || '.join([base, *members])}, ',')"
-        has_more = " or ".join(["len(left_over) > 0", *unknown.values()])
-        return f"case when {has_more} then '{{' || {joined} || '}}' else {own} end"
-
-    def _payload_hash(self) -> str:
-        """SHA-256 of what was sent, the same for whatever format and spelling it was sent in.
-
-        A name stands before its value and absent ones are left out, so that a column that the
-        contract gains later changes no hash. Only an escape in the document, or a mapping, can
-        bring a separator into a value.
-        """
-        hashed = [c for c in self.columns if c.name not in ("producer", "sequence")]
-        plain = [f"{quote(c.name + '=')} || {_canonical(c)}" for c in hashed]
-        escaped = [f"{quote(c.name + '=')} || {_escaped(_canonical(c))}" for c in hashed]
-        is_odd = any("\x1f" in value or "\x1b" in value for value in self._mapped_values())
-        return (
-            f"sha256(case when {is_odd} or contains(doc, '\\u001') "
-            f"then concat_ws({_SEPARATOR}, {', '.join(escaped)}) "
-            f"else concat_ws({_SEPARATOR}, {', '.join(plain)}) end)"
-        )
-
-    def _mapped_values(self) -> Iterator[str]:
-        yield from self.mapping.constants.values()
-        for words in self.mapping.values.values():
-            yield from filter(None, words.values())
 
     def _suspicion(self) -> str:
         """Whether to look for secrets in the record: in what no column takes, and in structures.
@@ -343,7 +266,7 @@ class _Builder:
                 yield absent, f"envelope_violation /{column.name}"
 
     def _column_checks(self, column: Column) -> Iterator[tuple[str, str]]:
-        name, pointer = column.name, f"/{column.name}"
+        name, place = column.name, f"/{column.name}"
         ill_typed = "envelope_violation" if column.required else "schema_violation"
         is_sent = f"{name}_sent is not null"
         if not column.structured and column.data_type == "string":
@@ -352,56 +275,30 @@ class _Builder:
                 for f in self.mapping.sources_of(column)
             )
             if kinds:
-                yield f"nested is not null and ({kinds})", f"{ill_typed} {pointer}"
+                yield f"nested is not null and ({kinds})", f"{ill_typed} {place}"
         if column.data_type == "timestamp":
-            yield f"{is_sent} and {name} is null", f"time_violation {pointer}"
+            yield f"{is_sent} and {name} is null", f"time_violation {place}"
             yield (
                 f"{name} > now() + interval {FUTURE_DAYS} day or {name} < timestamptz '{OLDEST}'",
-                f"time_violation {pointer}",
+                f"time_violation {place}",
             )
         elif column.vocabulary:
-            yield f"{is_sent} and {name} is null", f"schema_violation {pointer}"
+            yield f"{is_sent} and {name} is null", f"schema_violation {place}"
         elif column.data_type != "string":
             empty = f"{name}_sent != ''"
-            yield f"{is_sent} and {empty} and {name} is null", f"{ill_typed} {pointer}"
+            yield f"{is_sent} and {empty} and {name} is null", f"{ill_typed} {place}"
         if column.structured:
             # A text may say what it likes; an object is JSON, or the record is none.
             fields = self.mapping.sources_of(column)
-            held = [f"json_type(doc, {quote(_pointer(f))}) in ('OBJECT', 'ARRAY')" for f in fields]
+            held = [f"json_type(doc, {quote(pointer(f))}) in ('OBJECT', 'ARRAY')" for f in fields]
             held += ["len(left_over) > 0"] if name == self.contract.overflow else []
             if held:
                 is_json = " or ".join(held)
                 yield f"{casts.holds_no_number(name)} and ({is_json})", "payload_malformed "
         if column.accepted:
             words = ", ".join(quote(word) for word in column.accepted)
-            yield f"{name} not in ({words})", f"schema_violation {pointer}"
+            yield f"{name} not in ({words})", f"schema_violation {place}"
         if column.min is not None:
-            yield f"{name} < {column.min}", f"schema_violation {pointer}"
+            yield f"{name} < {column.min}", f"schema_violation {place}"
         if column.max is not None:
-            yield f"{name} > {column.max}", f"schema_violation {pointer}"
-
-
-def _first(texts: Iterable[str]) -> str:
-    """The first of the texts that is not null."""
-    given = list(texts)
-    return f"coalesce({', '.join(given)})" if len(given) > 1 else given[0]
-
-
-def _pointer(field: str) -> str:
-    """The JSON pointer of a field (RFC 6901)."""
-    return "/" + field.replace("~", "~0").replace("/", "~1")
-
-
-def _canonical(column: Column) -> str:
-    """A value as text, the same for whatever spelling it was sent in."""
-    if column.data_type == "timestamp":
-        return f"cast(epoch_us({column.name}) as varchar)"
-    if column.data_type == "string":
-        return column.name
-    return f"cast({column.name} as varchar)"
-
-
-def _escaped(text: str) -> str:
-    """The text without a separator, and unlike that of any other text."""
-    without_escapes = f"replace({text}, {_ESCAPE}, {_ESCAPE} || 'e')"
-    return f"replace({without_escapes}, {_SEPARATOR}, {_ESCAPE} || 's')"
+            yield f"{name} > {column.max}", f"schema_violation {place}"

@@ -28,7 +28,7 @@ from loaders.home import Home, init_home
 from loaders.landing.batches import land_file
 
 BIN = Path(sys.executable).parent
-KILLS = 200 if os.environ.get("ASSAY_LONG") == "1" else 12
+KILLS = 200 if os.environ.get("ASSAY_LONG") == "1" else 40
 EVENTS = 40_000
 BROKEN_EVERY = 1_000
 
