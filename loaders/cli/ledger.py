@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from loaders import books
 from loaders.cli.common import everywhere, say
-from loaders.home import open_home
+from loaders.gaps import read_gaps
+from loaders.home import Home, open_home
 
 
 @click.command()
+@click.option(
+    "--gaps", is_flag=True, help="Show instead which of the senders' numbers are missing."
+)
 @everywhere
-def ledger(home: Path | None, as_json: bool) -> None:
+def ledger(gaps: bool, home: Path | None, as_json: bool) -> None:
     """Show the books of every batch. Exits with 1 if one does not balance."""
+    if gaps:
+        _say_gaps(open_home(home), as_json)
+        return
     batches, note = books.read_books(open_home(home))
     wrong = [batch for batch in batches if batch.problem]
     lines = [
@@ -36,3 +44,13 @@ def ledger(home: Path | None, as_json: bool) -> None:
     say(as_json, facts, lines)
     if wrong:
         sys.exit(1)
+
+
+def _say_gaps(home: Home, as_json: bool) -> None:
+    found = read_gaps(home)
+    lines = [
+        f"{gap.table_name}  {gap.producer}  {gap.first} to {gap.last}, {gap.events} missing"
+        for gap in found
+    ]
+    lines.append(f"{sum(gap.events for gap in found)} numbers missing in {len(found)} gaps.")
+    say(as_json, {"gaps": [asdict(gap) for gap in found]}, lines)

@@ -1,0 +1,66 @@
+"""Gaps in the senders' numbers: what was sent and is not in bronze, counted with Python's sets."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+from landed import ATTEMPT, assay, dice
+
+from loaders.gaps import read_gaps
+from loaders.home import Home, init_home
+from loaders.landing.batches import land_file
+
+__all__ = ["dice"]  # a fixture
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return init_home(tmp_path / "home")[0]
+
+
+def land(home: Home, numbers: dict[str, list[int]], name: str) -> None:
+    rows = [
+        ATTEMPT | {"event_id": f"{producer}-{n}", "producer": producer, "sequence": n}
+        for producer, sequence in numbers.items()
+        for n in sequence
+    ]
+    path = home.path / name
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    land_file(home, "attempts", path)
+
+
+def test_what_is_missing_is_named(home: Home, dice: random.Random):
+    """Numbers taken away at random, the rest in two files in any order, some of them twice."""
+    sent = {producer: list(range(start, start + 400)) for producer, start in [("a", 0), ("b", 7)]}
+    lost = {p: set(dice.sample(numbers[1:-1], 40)) for p, numbers in sent.items()}
+    kept = {p: [n for n in numbers if n not in lost[p]] for p, numbers in sent.items()}
+    for numbers in kept.values():
+        dice.shuffle(numbers)
+    land(home, {p: numbers[:250] for p, numbers in kept.items()}, "one")
+    land(home, {p: numbers[200:] for p, numbers in kept.items()}, "two")
+    gaps = read_gaps(home)
+    found = {
+        p: {n for gap in gaps if gap.producer == p for n in range(gap.first, gap.last + 1)}
+        for p in sent
+    }
+    assert found == lost
+    assert sum(gap.events for gap in gaps) == 80  # none overlaps another
+
+
+def test_the_command_shows_them(home: Home):
+    land(home, {"a": [1, 2, 5, 9]}, "sent")
+    result = assay("ledger", "--gaps", home=home)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == (
+        "attempts  a  3 to 4, 2 missing\nattempts  a  6 to 8, 3 missing\n"
+        "5 numbers missing in 2 gaps.\n"
+    )
+
+
+def test_senders_who_do_not_number_have_no_gaps(home: Home, tmp_path: Path):
+    (tmp_path / "sent").write_text(json.dumps(ATTEMPT) + "\n")
+    land_file(home, "attempts", tmp_path / "sent")
+    assert assay("ledger", "--gaps", home=home).stdout == "0 numbers missing in 0 gaps.\n"
