@@ -15,9 +15,7 @@ from loaders.home import Home, open_home
 
 
 @click.command()
-@click.option(
-    "--gaps", is_flag=True, help="Show instead which of the senders' numbers are missing."
-)
+@click.option("--gaps", is_flag=True, help="Name the senders' numbers that bronze lacks.")
 @everywhere
 def ledger(gaps: bool, home: Path | None, as_json: bool) -> None:
     """Show the books of every batch. Exits with 1 if one does not balance."""
