@@ -7,6 +7,7 @@ from typing import Any
 
 import duckdb
 
+from loaders.bronze import recover
 from loaders.contracts import load_contracts
 from loaders.errors import AssayError
 from loaders.gold.publish import open_warehouse
@@ -64,6 +65,7 @@ def read_books(home: Home) -> tuple[list[BatchBooks], str | None]:
     A batch of which bronze or the dead letters hold something and the ledger nothing is in the list
     too. Of the rows that a replay wrote, those say what was accepted that have a resolution.
     """
+    recover(home)  # or a batch that was committed and not moved would be missing
     connection = bronze_reader(home)
     note = _count_silver(home, connection)
     events = " union all ".join(

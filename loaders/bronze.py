@@ -8,10 +8,8 @@ to where readers look, the ledger last. Whoever comes next finishes a move that 
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import os
 import shutil
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -22,6 +20,7 @@ import pyarrow.parquet as pq
 from loaders.contracts import contract_of
 from loaders.durable import durable_file, durable_rename, fsync_folder
 from loaders.home import Home
+from loaders.leases import leased, sweep
 
 _STAGING = ".staging"
 _COMMITTED = ".committed"
@@ -70,22 +69,9 @@ class Batch:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
-@contextlib.contextmanager
-def batch_lock(home: Home, batch_id: str) -> Iterator[None]:
-    """Let one process at a time land a batch. The system frees the lock of one that dies."""
-    folder = home.bronze / _STAGING
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{batch_id}.lock"
-    while True:
-        with path.open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            if not _is_same(file.fileno(), path):
-                continue  # whoever had the lock took the file away: another one may stand there
-            try:
-                yield
-            finally:
-                path.unlink(missing_ok=True)
-            return
+def batch_lock(home: Home, batch_id: str) -> AbstractContextManager[None]:
+    """Let one process at a time land a batch."""
+    return leased(home.bronze / _STAGING / batch_id)
 
 
 def is_landed(home: Home, batch_id: str) -> bool:
@@ -100,7 +86,11 @@ def read_rows(home: Home, table: str, batch_id: str) -> list[dict[str, Any]]:
 
 
 def recover(home: Home) -> int:
-    """Finish what others committed but could not move any more. Returns how many batches."""
+    """Finish what others committed but could not move any more. Returns how many batches.
+
+    What a process wrote that died before it committed is people's data in nobody's care: it goes.
+    """
+    sweep(home.bronze / _STAGING)
     committed = sorted((home.bronze / _COMMITTED).glob("*"))
     for folder in committed:
         _publish(home, folder)
@@ -110,16 +100,10 @@ def recover(home: Home) -> int:
 def write_rows(home: Home, table: str, batch_id: str, rows: list[dict[str, Any]]) -> None:
     """Write a few rows of one of Assay's own tables as a batch without a ledger line."""
     schema = contract_of(table).arrow_schema
-    batch = Batch(home, batch_id, rows[0]["ingested_at"])
-    batch.append(table, pa.Table.from_pylist(rows, schema=schema))
-    batch.commit()
-
-
-def _is_same(descriptor: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(descriptor), path.stat())
-    except FileNotFoundError:
-        return False
+    with batch_lock(home, batch_id):
+        batch = Batch(home, batch_id, rows[0]["ingested_at"])
+        batch.append(table, pa.Table.from_pylist(rows, schema=schema))
+        batch.commit()
 
 
 def _publish(home: Home, committed: Path) -> None:

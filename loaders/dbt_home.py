@@ -8,6 +8,7 @@ import duckdb
 from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt_common.exceptions import DbtRuntimeError
 
+from loaders.bronze import recover
 from loaders.errors import AssayError
 from loaders.home import open_home, quote
 
@@ -19,9 +20,13 @@ class Plugin(BasePlugin):
     """Named in profiles.yml. A home that cannot be used stops dbt with one line."""
 
     def initialize(self, plugin_config: dict[str, Any]) -> None:
-        """Refuse a missing home before dbt-duckdb leaves a stray file where one might be."""
+        """Refuse a missing home before dbt-duckdb leaves a stray file where one might be.
+
+        What was landed by a process that died before it could move it becomes visible.
+        """
         try:
             self.home = open_home(plugin_config.get("home"))
+            recover(self.home)
         except AssayError as error:
             raise DbtRuntimeError(str(error)) from None
 

@@ -156,3 +156,6 @@ def _make_bronze(home: Home) -> None:
             pq.write_table(contract.arrow_schema.empty_table(), file)
         durable_rename(aside, folder / "schema.parquet")
         fsync_folder(folder)
+        fsync_folder(folder.parent)
+    fsync_folder(home.bronze)
+    fsync_folder(home.path)

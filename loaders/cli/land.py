@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import secrets
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -18,6 +18,7 @@ from loaders.errors import AssayError
 from loaders.home import Home, open_home
 from loaders.landing import batches
 from loaders.landing.geography import Databases
+from loaders.leases import leased, sweep
 from loaders.progress import progress
 
 
@@ -76,12 +77,15 @@ def land(  # noqa: PLR0913, PLR0917 - one argument per option
 
 @contextlib.contextmanager
 def _spool_folder(home: Home) -> Iterator[Path]:
-    with explained(home.path, "land again: nothing was landed."):
-        folder = tempfile.mkdtemp(dir=home.path)
-    try:
-        yield Path(folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    """A folder in the home for what is read before it lands. The next sweeps it after a kill."""
+    sweep(home.path, "incoming-*")
+    folder = home.path / f"incoming-{secrets.token_hex(8)}"
+    with contextlib.ExitStack() as stack:
+        with explained(home.path, "land again: nothing was landed."):
+            stack.enter_context(leased(folder))
+            stack.callback(shutil.rmtree, folder, ignore_errors=True)
+            folder.mkdir()
+        yield folder
 
 
 def _spooled(folder: Path) -> Path:

@@ -113,7 +113,10 @@ def _replay_table(
         tries = "".join(f"{letter['dead_letter_id']}:{letter['attempts']}\n" for letter in group)
         identity = hashlib.sha256(f"replay\n{table}\n{mapping.digest}\n{tries}".encode())
         result = LandingResult(table, "dead letters", identity.hexdigest()[:32])
-        with landing(home, contract, mapping, result, source_system, None, _Replayer) as lander:
+        with (
+            bronze.batch_lock(home, result.batch_id),
+            landing(home, contract, mapping, result, source_system, None, _Replayer) as lander,
+        ):
             for first in range(0, len(group), _BLOCK):
                 lander.try_again(group[first : first + _BLOCK], header)
             checksum = hashlib.sha256(b"\n".join(letter["raw"] for letter in group)).hexdigest()

@@ -176,7 +176,6 @@ def at_step(stopped: dict[str, tuple[Path, str]], mode: str, step: str) -> Path:
     return folder / next(number for number, _, found in lines if found.startswith(step))
 
 
-@pytest.mark.xfail(strict=True, reason="K5: the ledger, the status and dbt read without recovering")
 def test_the_books_balance_right_after_a_kill(stopped: dict[str, tuple[Path, str]]):
     """Nobody has to land something first to see a batch that was committed and not moved."""
     folder, said = stopped["kill"]
@@ -184,7 +183,6 @@ def test_the_books_balance_right_after_a_kill(stopped: dict[str, tuple[Path, str
     assert [b.problem for home in homes for b in read_books(home)[0] if b.problem] == []
 
 
-@pytest.mark.xfail(strict=True, reason="B2: nobody clears what a killed landing wrote, but itself")
 def test_what_a_killed_landing_wrote_goes_when_another_file_lands(
     stopped: dict[str, tuple[Path, str]], tmp_path: Path
 ):
@@ -196,7 +194,6 @@ def test_what_a_killed_landing_wrote_goes_when_another_file_lands(
     assert leftovers(Home(copied)) == []
 
 
-@pytest.mark.xfail(strict=True, reason="B3: standard input is kept in a folder that a kill leaves")
 def test_what_a_killed_landing_read_goes_too(tmp_path: Path):
     """Killed while it copies standard input into the home."""
     home = init_home(tmp_path / "home")[0]

@@ -92,7 +92,6 @@ def test_new_partitions_are_on_disk(landed: Home, calls: list[Call]):
     assert all(is_durable(calls, day) for day in days)
 
 
-@pytest.mark.xfail(strict=True, reason="H2: init does not fsync bronze, nor its table folders")
 def test_a_new_home_is_on_disk(tmp_path: Path, calls: list[Call]):
     """Else all that lands in it, however safely, may hang from a folder that is gone."""
     home = init_home(tmp_path / "home")[0]

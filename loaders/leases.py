@@ -1,0 +1,52 @@
+"""Leases: a folder that one process works in, and that is swept away if the process dies."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+
+@contextlib.contextmanager
+def leased(folder: Path) -> Iterator[None]:
+    """Have a folder alone, there or not, and wait for it. The system ends the lease of the dead."""
+    path = _lock_of(folder)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        with path.open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if not _is_same(file, path):
+                continue  # whoever had the lock took the file away: another one may stand there
+            try:
+                yield
+            finally:
+                path.unlink(missing_ok=True)
+            return
+
+
+def sweep(parent: Path, pattern: str = "*") -> None:
+    """Remove the folders below `parent` whose lease has ended without them being cleared."""
+    for path in parent.glob(f"{pattern}.lock"):
+        with contextlib.suppress(FileNotFoundError), path.open("r+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            if _is_same(file, path):
+                shutil.rmtree(path.with_suffix(""), ignore_errors=True)
+                path.unlink(missing_ok=True)
+
+
+def _lock_of(folder: Path) -> Path:
+    return folder.with_name(folder.name + ".lock")
+
+
+def _is_same(file: IO[str], path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
