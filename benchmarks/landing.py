@@ -11,7 +11,6 @@ the file repeats itself: landing does not look for duplicates, silver does.
 from __future__ import annotations
 
 import itertools
-import os
 import shutil
 import statistics
 import subprocess
@@ -80,10 +79,16 @@ def _plain(file: Path, target: Path) -> None:
 
 
 def _peak_memory(arguments: list[str]) -> float:
-    """Peak of one run of the command, in MiB."""
-    with subprocess.Popen([Path(sys.executable).with_name("assay"), *arguments]) as process:
-        _, _, usage = os.wait4(process.pid, 0)
-    return usage.ru_maxrss / 1024
+    """Peak of one run of the command, in MiB.
+
+    It is measured by a process that is small itself: a child begins with the peak of its parent.
+    """
+    measure = (
+        "import resource, subprocess, sys; subprocess.run(sys.argv[1:], capture_output=True); "
+        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    )
+    command = [sys.executable, "-c", measure, Path(sys.executable).with_name("assay"), *arguments]
+    return int(subprocess.run(command, check=True, capture_output=True).stdout) / 1024
 
 
 def _seconds(work: Callable[[], object]) -> float:

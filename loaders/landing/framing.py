@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-BLOCK_BYTES = 16 << 20
+BLOCK_BYTES = 32 << 20
 # Far above what validation accepts: such a record is refused and kept; one that is longer is not
 # read into memory at all.
 MAX_OPEN_BYTES = 32 << 20

@@ -30,7 +30,7 @@ class Validation:
     `rows` yields `line_number`, `part` (1 unless the record was unfolded), `refusal` (code, space,
     pointer; null where the row is accepted), `event_key`, every sent column typed, `payload_hash`,
     and what has to be looked at before the rows are final: `new_names`, a list of field names that
-    `shapes` does not have, and `is_suspect`, whether the record may hold a secret. Where it
+    `shapes` does not have, and `searched`, the text that secrets may be in. Where it
     `derives_key`, it yields the `fingerprint` that keys are derived from, and reads
     `seen(fingerprint, ordinal)`. Where it `reorders`, rows are not in the order of the block.
     """
@@ -44,15 +44,10 @@ def build_validation(
     contract: Contract,
     mapping: Mapping,
     vocabulary: dict[str, dict[str, str]],
-    suspect: tuple[str, ...] = (),
 ) -> Validation:
-    """Generate the statement.
-
-    `vocabulary` is {vocabulary: {spelling: value}}; `suspect` are patterns of texts that may hold a
-    secret.
-    """
+    """Generate the statement. `vocabulary` is {vocabulary: {spelling: value}}."""
     return Validation(
-        rows=_Builder(contract, mapping, vocabulary, suspect).rows(),
+        rows=_Builder(contract, mapping, vocabulary).rows(),
         derives_key=mapping.event_id_from is not None,
         reorders=mapping.event_id_from is not None or mapping.rows is not None,
     )
@@ -64,10 +59,8 @@ class _Builder:
         contract: Contract,
         mapping: Mapping,
         vocabulary: dict[str, dict[str, str]],
-        suspect: tuple[str, ...],
     ) -> None:
         self.contract, self.mapping, self.vocabulary = contract, mapping, vocabulary
-        self.suspect = suspect
         self.columns = contract.sent_columns
         self.words = {c.name: vocabulary[c.vocabulary] for c in self.columns if c.vocabulary}
         fields = [f for column in self.columns for f in mapping.sources_of(column)]
@@ -139,7 +132,7 @@ class _Builder:
             {", ".join(c.name for c in self.columns)},
             {payload_hash(self.columns, self.mapping)} as payload_hash,
             new_names,
-            {self._suspicion()} as is_suspect
+            {self._searched()} as searched
         from typed
         """
 
@@ -229,20 +222,15 @@ class _Builder:
             return overflow(column, self.columns)
         return casts.typed(sent, column, mapping.types.get(column.name), mapping.timezone)
 
-    def _suspicion(self) -> str:
-        """Whether to look for secrets in the record: in what no column takes, and in structures.
+    def _searched(self) -> str:
+        """The text in which to look for secrets: structures, or all of it where fields are unknown.
 
         The other columns hold what their name says.
         """
-        searched = [f"{c.name}_sent" for c in self.columns if c.structured or c.unknown is not None]
-        texts = f"""'"' || concat_ws('"', {", ".join(searched)})"""
-        in_texts = [f"regexp_matches({texts}, {quote(p)})" for p in self.suspect if searched]
-        in_doc = [f"regexp_matches(doc, {quote(p)})" for p in self.suspect]
-        # Only a case reads no further than it must.
-        return (
-            f"case when {' or '.join(in_texts) or 'false'} then true "
-            f"when len(undeclared) > 0 then {' or '.join(in_doc) or 'false'} else false end"
-        )
+        columns = [c for c in self.columns if c.structured or c.unknown is not None]
+        texts = ", ".join(f"{c.name}_sent" for c in columns)
+        joined = f"""'"' || concat_ws('"', {texts})""" if columns else "''"
+        return f"case when len(undeclared) > 0 then doc else {joined} end"
 
     def _checks(self) -> Iterator[tuple[str, str]]:
         """Condition and verdict, both SQL, in the order in which they are told."""

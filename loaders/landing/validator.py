@@ -33,9 +33,7 @@ class Validator:
             field for column in contract.columns for field in mapping.sources_of(column)
         )
         self._redaction = Redaction(contract, mapping)
-        self._validation = build_validation(
-            contract, mapping, read_vocabulary(), self._redaction.suspect
-        )
+        self._validation = build_validation(contract, mapping, read_vocabulary())
         self._connection = connect()
         self._shapes = Shapes(self._connection, contract, mapping)
         # How often each equal record of the file was seen: what derived keys are told apart by.
@@ -60,7 +58,7 @@ class Validator:
         if len(new_names):
             self._shapes.learn(new_names.to_pylist())
             rows = self._validated(block)
-        suspects = rows["line_number"].filter(pc.fill_null(rows["is_suspect"], False))
+        suspects = rows["line_number"].filter(self._redaction.suspects(rows["searched"]))
         cuts: Counts[int, int] = {}
         if len(suspects):
             redacted, cuts = self._redaction.apply(block, suspects.to_pylist())

@@ -49,10 +49,17 @@ class Redaction:
                     "Derive the key from other fields."
                 )
 
-    @property
-    def suspect(self) -> tuple[str, str]:
-        """RE2 patterns of texts that may hold a secret; most others they leave alone."""
-        return self._words.suspect, cards.SUSPECT
+    def suspects(self, texts: pa.ChunkedArray) -> pa.Array:
+        """Which of the texts may hold a secret: true for those that do, and for few others.
+
+        Most texts of a block are equal, and each is looked at once.
+        """
+        distinct = texts.combine_chunks().dictionary_encode()
+        found = pc.or_(
+            pc.match_substring_regex(distinct.dictionary, self._words.suspect),
+            pc.match_substring_regex(distinct.dictionary, cards.SUSPECT),
+        )
+        return pc.fill_null(found.take(distinct.indices), False)
 
     def apply(self, block: pa.Table, lines: Iterable[int]) -> tuple[pa.Table, Counts[int, int]]:
         """The block with the `doc` of these lines cut, and how many values were, by line number.
