@@ -140,10 +140,10 @@ class Lander:
 
     def take(self, blocks: Iterable[Documents]) -> None:
         """Land blocks of records."""
-        # Parquet is encoded in a thread of its own while DuckDB reads the next block.
+        # While DuckDB validates a block, one thread reads the next and one encodes the last.
         written: Future[None] | None = None
         with ThreadPoolExecutor(1) as writer:
-            for documents in blocks:
+            for documents in _read_ahead(blocks):
                 rows, cuts = self._validator.rows(documents.table)
                 if written is not None:
                     written.result()
@@ -242,6 +242,16 @@ class Lander:
             for f in schema
         ]
         return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _read_ahead(blocks: Iterable[Documents]) -> Iterator[Documents]:
+    """The blocks, each read while the one before it is worked on."""
+    source = iter(blocks)
+    with ThreadPoolExecutor(1) as reader:
+        following = reader.submit(next, source, None)
+        while (block := following.result()) is not None:
+            following = reader.submit(next, source, None)
+            yield block
 
 
 def _as_landed_before(home: Home, result: LandingResult) -> LandingResult:
