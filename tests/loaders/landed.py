@@ -66,11 +66,6 @@ def says_one_line(result: subprocess.CompletedProcess[str]) -> str:
     return result.stderr.strip()
 
 
-def to_mend(what: str) -> pytest.MarkDecorator:
-    """A test that a known weakness fails. Strict: once it is mended, the mark has to go."""
-    return pytest.mark.xfail(strict=True, reason=what)
-
-
 @pytest.fixture
 def dice() -> Iterator[random.Random]:
     """Randomness of a printed seed. ASSAY_SEED repeats one."""
