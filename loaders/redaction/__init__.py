@@ -1,7 +1,8 @@
 """Cut secrets out of a block of records before anything is made of them.
 
-The validation says which records may hold a secret; the others are not touched. What is cut is cut
-in the record, so that columns, the overflow and the payload hash all come from what is left.
+The validation gives the texts that secrets may be in, one quick look says which may hold one, and
+the other records are not touched. What is cut is cut in the record, so that columns, the overflow
+and the payload hash all come from what is left.
 """
 
 from __future__ import annotations
