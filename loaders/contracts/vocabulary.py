@@ -16,7 +16,7 @@ def read_vocabulary() -> dict[str, dict[str, str]]:
     words: dict[str, dict[str, str]] = {}
     with VOCABULARY.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
-            words.setdefault(row["vocabulary"], {})[row["spelling"]] = row["value"]
+            words.setdefault(row["list_name"], {})[row["spelling"]] = row["value"]
     return words
 
 

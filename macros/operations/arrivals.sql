@@ -9,8 +9,8 @@
     `assay rebuild` has the rows of its days read again as well, unless bronze lacks some of a day.
 -#}
 {%- macro arrivals(table, key, silver, duplicates, silver_time) -%}
-{%- set known_kept = adapter.get_relation(this.database, 'silver', silver) if execute -%}
-{%- set known_others = adapter.get_relation(this.database, 'silver', duplicates) if execute -%}
+{%- set known_kept = adapter.get_relation(this.database, this.schema, silver) if execute -%}
+{%- set known_others = adapter.get_relation(this.database, this.schema, duplicates) if execute -%}
 {%- set is_read_again = known_kept and known_others and is_read_again([silver, duplicates]) -%}
 {%- if is_read_again -%}
     {%- set landed_day = utc_day(utc_timestamp('landed.' ~ event_time_of(table))) -%}
@@ -27,6 +27,15 @@ with
 landed as (
 
     select * from {{ source('bronze', table) }}
+    {%- if known_kept and known_others and not is_read_again %}
+    where {{ landed_since(
+        'select max(ingested_at) as landed_at from (select ingested_at from ' ~ known_kept
+        ~ ' union all select ingested_at from ' ~ known_others
+        ~ " where table_name = '" ~ table ~ "') as known",
+        known_kept,
+        days_before=var('batch_lookback_days')
+    ) }}
+    {%- endif %}
 
 ),
 
@@ -126,6 +135,32 @@ arrivals as (
 )
 
 select * from arrivals
+{%- endmacro -%}
+
+{#-
+    For the duplicates: forget those of every key that is told anew, by bronze table. As the arrivals
+    hold all rows of a key, none is missing afterwards.
+-#}
+{%- macro forget_arriving_keys(arrivals) -%}
+    {%- if is_incremental() %}
+    delete from {{ this }}
+    where
+        {%- for table, relation in arrivals.items() %}
+        (
+            table_name = '{{ table }}'
+            and event_id in (select event_id from {{ relation }} where verdict != 'kept')
+        )
+        {{- ' or' if not loop.last }}
+        {%- endfor %}
+    {%- endif -%}
+{%- endmacro -%}
+
+{#- Condition on bronze: rows that arrived with what is new in the arrivals, and maybe others. -#}
+{%- macro arrived_since(arrivals) -%}
+    {{ landed_since(
+        'select coalesce(min(ingested_at), ' ~ now_utc() ~ ') as landed_at from ' ~ arrivals ~ ' where is_new',
+        arrivals
+    ) }}
 {%- endmacro -%}
 
 {#- The column of a bronze table that says when its event was, as its contract has it. -#}

@@ -32,7 +32,7 @@ arrivals as (
 requests as (
 
     select * from {{ source('bronze', table) }}
-    where status != 'success'
+    where status != 'success' and {{ arrived_since(ref(arrivals)) }}
 
 ),
 
@@ -95,7 +95,7 @@ read_replies as (
         {{ spelling(first_text('texts', paths, code_paths)) }} as reply_code,
         {{ spelling(first_text('texts', paths, field_paths)) }} as reply_field,
         'http_' || {{ first_text('texts', paths, http_paths) }} as http_code,
-        lower(coalesce({{ first_text('texts', paths, message_paths) }}, resp)) as message
+        {{ lower_case('coalesce(' ~ first_text('texts', paths, message_paths) ~ ', resp)') }} as message
     from replies
 
 ),

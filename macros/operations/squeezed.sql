@@ -1,4 +1,4 @@
 {#- A typed value in lower case without white space of any kind, null where nothing is left. -#}
 {%- macro squeezed(expression) -%}
-    nullif({{ regexp_replace_all('lower(' ~ expression ~ ')', '[[:space:][:cntrl:]]+', '') }}, '')
+    nullif({{ regexp_replace_all(lower_case(expression), '[[:space:][:cntrl:]]+', '') }}, '')
 {%- endmacro -%}

@@ -11,5 +11,5 @@
 {%- endmacro -%}
 
 {%- macro bigquery__vault_salts() -%}
-    `{{ target.project }}`.`{{ var("vault_dataset") }}`.salts
+    `{{ target.project }}`.`{{ layer_schema("vault") }}`.`salts`
 {%- endmacro -%}

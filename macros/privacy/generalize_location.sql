@@ -10,7 +10,7 @@
     coalesce(
         {%- for depth in range(parts[level] | length, 0, -1) %}
         {% for part in parts[level][:depth] -%}
-        nullif(trim({{ regexp_replace_all('lower(' ~ part ~ ')', '[[:space:]]+', ' ') }}), ''){{ " || '-' || " if not loop.last }}
+        nullif(trim({{ regexp_replace_all(lower_case(part), '[[:space:]]+', ' ') }}, ' '), ''){{ " || '-' || " if not loop.last }}
         {%- endfor %},
         {%- endfor %}
         'unknown'

@@ -67,7 +67,7 @@
     {%- call statement('committed') -%}
         {{ sql }}
     {%- endcall -%}
-    {%- do adapter.commit() -%}
+    {{ commit() }}
 {%- endmacro -%}
 
 {#- A pseudonym of any earlier version under a later key. -#}

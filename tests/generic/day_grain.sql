@@ -16,6 +16,6 @@
     {%- endfor -%}
 {%- endif %}
 
-{{ checks | join('\nunion all\n') if checks else "select 'none' as column_name where false" }}
+{{ checks | join('\nunion all\n') if checks else nothing_found() }}
 
 {% endtest %}

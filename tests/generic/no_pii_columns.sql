@@ -30,7 +30,7 @@ select '{{ name }}' as column_name
 {{ 'union all' if not loop.last }}
 {% endfor %}
 {%- if not found %}
-select 'none' as column_name where false
+{{ nothing_found() }}
 {%- endif %}
 
 {% endtest %}

@@ -18,17 +18,18 @@
 
 {%- for name in texts %}
 select '{{ name }}' as column_name
-where exists (
-    select 1 from {{ model }}
+from (
+    select 1 as found from {{ model }}
     where
         {%- if name in declared %}
         not {{ regexp_like(name, '^v' ~ live_key_version() ~ ':[0-9a-f]{64}$') }}
         {%- else %}
         {{ name }} >= 'v' and {{ name }} < 'w' and {{ regexp_like(name, '^v[0-9]+:[0-9a-f]{64}$') }}
         {%- endif %}
-)
+    limit 1
+) as others
 union all
 {%- endfor %}
-select 'none' as column_name where false
+{{ nothing_found() }}
 
 {% endtest %}

@@ -1,6 +1,5 @@
 {{ config(
     materialized='incremental',
-    incremental_strategy='append',
     pre_hook="{{ forget_stale_days(ref('int_access__published_attempts'), 'attempted_on', 'period_start') }}"
 ) }}
 

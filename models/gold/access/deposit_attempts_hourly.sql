@@ -1,6 +1,5 @@
 {{ config(
     materialized='incremental',
-    incremental_strategy='append',
     pre_hook="{{ forget_stale_days(ref('int_access__published_deposit_attempts'), 'attempted_on', utc_day('period_start')) }}"
 ) }}
 

@@ -1,7 +1,9 @@
 {{ config(
     materialized='incremental',
-    incremental_strategy='delete+insert',
-    unique_key=['table_name', 'event_id']
+    pre_hook="{{ forget_arriving_keys({
+        'attempts': ref('int_access__attempt_arrivals'),
+        'deposit_attempts': ref('int_access__deposit_attempt_arrivals'),
+    }) }}"
 ) }}
 
 with

@@ -1,6 +1,5 @@
 {{ config(
     materialized='incremental',
-    incremental_strategy='append',
     pre_hook="{{ forget_relabelled_days(ref('stg_access__deposit_attempts'), utc_day('attempted_at'), 'attempted_on') }}"
 ) }}
 

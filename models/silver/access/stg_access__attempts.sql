@@ -1,6 +1,5 @@
 {{ config(
     materialized='incremental',
-    incremental_strategy='delete+insert',
     unique_key='event_id'
 ) }}
 
@@ -16,6 +15,7 @@ arrivals as (
 attempts as (
 
     select * from {{ source('bronze', 'attempts') }}
+    where {{ arrived_since(ref('int_access__attempt_arrivals')) }}
 
 ),
 
@@ -34,7 +34,7 @@ phone_prefixes as (
 default_fingerprints as (
 
     select spelling from {{ ref('vocabulary') }}
-    where vocabulary = 'default_fingerprint'
+    where list_name = 'default_fingerprint'
 
 ),
 
@@ -68,9 +68,9 @@ cleaned as (
         status,
         {{ try_cast('duration', 'int64') }} as duration_ns,
         {{ host_name('domain') }} as domain,
-        upper(trim(geo)) as geo,
-        upper(trim(country)) as registered_country,
-        upper(trim(currency)) as currency,
+        {{ capitals('geo') }} as geo,
+        {{ capitals('country') }} as registered_country,
+        {{ capitals('currency') }} as currency,
         {{ squeezed('email') }} as email,
         nullif({{ regexp_replace_all('phone', '[^0-9]+', '') }}, '') as phone,
         {{ squeezed('ip') }} as ip,

@@ -1,6 +1,5 @@
 {{ config(
     materialized='incremental',
-    incremental_strategy='delete+insert',
     unique_key='event_id'
 ) }}
 
@@ -16,6 +15,7 @@ arrivals as (
 deposit_attempts as (
 
     select * from {{ source('bronze', 'deposit_attempts') }}
+    where {{ arrived_since(ref('int_access__deposit_attempt_arrivals')) }}
 
 ),
 
@@ -28,7 +28,7 @@ countries as (
 default_fingerprints as (
 
     select spelling from {{ ref('vocabulary') }}
-    where vocabulary = 'default_fingerprint'
+    where list_name = 'default_fingerprint'
 
 ),
 
@@ -64,8 +64,8 @@ cleaned as (
         {{ host_name('domain') }} as domain,
         {{ spelling('method') }} as method,
         {{ spelling('provider') }} as provider,
-        upper(trim(currency)) as currency,
-        upper(trim(geo)) as geo,
+        {{ capitals('currency') }} as currency,
+        {{ capitals('geo') }} as geo,
         {{ squeezed('user_id') }} as user_id,
         {{ squeezed('email') }} as email,
         nullif({{ regexp_replace_all('phone', '[^0-9]+', '') }}, '') as phone,
