@@ -137,24 +137,6 @@ arrivals as (
 select * from arrivals
 {%- endmacro -%}
 
-{#-
-    For the duplicates: forget those of every key that is told anew, by bronze table. As the arrivals
-    hold all rows of a key, none is missing afterwards.
--#}
-{%- macro forget_arriving_keys(arrivals) -%}
-    {%- if is_incremental() %}
-    delete from {{ this }}
-    where
-        {%- for table, relation in arrivals.items() %}
-        (
-            table_name = '{{ table }}'
-            and event_id in (select event_id from {{ relation }} where verdict != 'kept')
-        )
-        {{- ' or' if not loop.last }}
-        {%- endfor %}
-    {%- endif -%}
-{%- endmacro -%}
-
 {#- Condition on bronze: rows that arrived with what is new in the arrivals, and maybe others. -#}
 {%- macro arrived_since(arrivals) -%}
     {{ landed_since(

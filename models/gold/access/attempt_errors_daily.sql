@@ -1,6 +1,12 @@
 {{ config(
     materialized='incremental',
-    pre_hook="{{ forget_stale_days(ref('int_access__published_attempts'), 'attempted_on', 'period_start') }}"
+    incremental_strategy='renew',
+    meta={'renews': {
+        'days': 'period_start',
+        'below': 'int_access__published_attempts',
+        'day_below': 'attempted_on',
+        'differ_by': 'labels',
+    }}
 ) }}
 
 with
@@ -11,7 +17,7 @@ attempts as (
     where
         is_published
         and status != 'test'
-        and {{ is_missing_day('attempted_on', 'period_start') }}
+        and {{ is_renewed('attempted_on') }}
 
 ),
 

@@ -1,6 +1,12 @@
 {{ config(
     materialized='incremental',
-    pre_hook="{{ forget_stale_days(ref('int_access__published_attempts'), 'attempted_on', utc_day('period_start')) }}"
+    incremental_strategy='renew',
+    meta={'renews': {
+        'days': utc_day('period_start'),
+        'below': 'int_access__published_attempts',
+        'day_below': 'attempted_on',
+        'differ_by': 'labels',
+    }}
 ) }}
 
 {%- set keys = ['period_start', 'domain', 'action', 'status', 'error_code', 'country'] %}
@@ -24,7 +30,7 @@ attempts as (
     where
         is_published
         and published_hour is not null
-        and {{ is_missing_day('attempted_on', utc_day('period_start')) }}
+        and {{ is_renewed('attempted_on') }}
 
 ),
 

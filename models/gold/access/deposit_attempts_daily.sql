@@ -1,6 +1,12 @@
 {{ config(
     materialized='incremental',
-    pre_hook="{{ forget_stale_days(ref('int_access__published_deposit_attempts'), 'attempted_on', 'period_start') }}"
+    incremental_strategy='renew',
+    meta={'renews': {
+        'days': 'period_start',
+        'below': 'int_access__published_deposit_attempts',
+        'day_below': 'attempted_on',
+        'differ_by': 'labels',
+    }}
 ) }}
 
 {%- set keys = [
@@ -27,7 +33,7 @@ deposit_attempts as (
     from {{ ref('int_access__published_deposit_attempts') }}
     where
         is_published
-        and {{ is_missing_day('attempted_on', 'period_start') }}
+        and {{ is_renewed('attempted_on') }}
 
 ),
 

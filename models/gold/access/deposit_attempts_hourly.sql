@@ -1,6 +1,12 @@
 {{ config(
     materialized='incremental',
-    pre_hook="{{ forget_stale_days(ref('int_access__published_deposit_attempts'), 'attempted_on', utc_day('period_start')) }}"
+    incremental_strategy='renew',
+    meta={'renews': {
+        'days': utc_day('period_start'),
+        'below': 'int_access__published_deposit_attempts',
+        'day_below': 'attempted_on',
+        'differ_by': 'labels',
+    }}
 ) }}
 
 {%- set keys = [
@@ -28,7 +34,7 @@ deposit_attempts as (
     where
         is_published
         and published_hour is not null
-        and {{ is_missing_day('attempted_on', utc_day('period_start')) }}
+        and {{ is_renewed('attempted_on') }}
 
 ),
 

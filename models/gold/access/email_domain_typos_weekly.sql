@@ -1,7 +1,14 @@
 {{ config(
     materialized='incremental',
-    pre_hook="{{ forget_weeks(ref('int_access__published_attempts'), 'attempted_on', 'period_start') }}"
+    incremental_strategy='renew',
+    meta={'renews': {
+        'weeks': 'period_start',
+        'below': 'int_access__published_attempts',
+        'day_below': 'attempted_on',
+    }}
 ) }}
+
+-- depends_on: {{ ref('int_access__published_attempts') }}
 
 with
 

@@ -1,9 +1,13 @@
 {{ config(
     materialized='incremental',
-    pre_hook="{{ forget_arriving_keys({
-        'attempts': ref('int_access__attempt_arrivals'),
-        'deposit_attempts': ref('int_access__deposit_attempt_arrivals'),
-    }) }}"
+    incremental_strategy='renew',
+    meta={'renews': {
+        'keys': 'event_id',
+        'arrivals': {
+            'attempts': 'int_access__attempt_arrivals',
+            'deposit_attempts': 'int_access__deposit_attempt_arrivals',
+        },
+    }}
 ) }}
 
 with

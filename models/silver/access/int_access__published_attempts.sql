@@ -1,6 +1,12 @@
 {{ config(
     materialized='incremental',
-    pre_hook="{{ forget_relabelled_days(ref('stg_access__attempts'), utc_day('attempted_at'), 'attempted_on') }}"
+    incremental_strategy='renew',
+    meta={'renews': {
+        'days': 'attempted_on',
+        'below': 'stg_access__attempts',
+        'day_below': utc_day('attempted_at'),
+        'differ_by': 'batches',
+    }}
 ) }}
 
 {#- Safe keys: whoever sends, a cell of these and a time says nothing about a person. -#}
@@ -29,7 +35,7 @@ attempts as (
         email_domain,
         duration_ns
     from {{ ref('stg_access__attempts') }}
-    where {{ is_missing_day(utc_day('attempted_at'), 'attempted_on') }}
+    where {{ is_renewed(utc_day('attempted_at')) }}
 
 ),
 

@@ -1,0 +1,142 @@
+{#-
+    Incremental strategy `renew`: in one transaction, forget the rows of this model that are out of
+    date, and add what it computes. `meta.renews` says which those are:
+
+      {'days': expression, 'below': model, 'day_below': expression, 'differ_by': 'labels'}
+          the days that the layer below says something else about, by the time at which it labelled
+          them (`labelled_at` there, `updated_at` here) or, with 'batches', by the rows of each
+          batch. The model computes these days and no others: `is_renewed`.
+      {'weeks': expression, 'below': model, 'day_below': expression}
+          all weeks that the layer below holds. Weeks before its first day are left alone, so it
+          must expire in whole weeks.
+      {'keys': column, 'arrivals': {table: model}}
+          all that is known of a key of a bronze table that is told anew: arrivals hold every row of
+          a key, so none is missing afterwards.
+-#}
+
+{#- Condition on the layer below: the model computes this day in this run. -#}
+{%- macro is_renewed(day) -%}
+    {{ is_one_of(day, renewed_days()) if is_incremental() else 'true' }}
+{%- endmacro -%}
+
+{#- Condition on the rows of this model: they are out of date. -#}
+{%- macro is_out_of_date() -%}
+    {%- set renews = config.get('meta')['renews'] -%}
+    {%- if 'days' in renews -%}
+        {{ is_one_of(renews['days'], renewed_days()) }}
+    {%- elif 'weeks' in renews -%}
+        {{ renews['weeks'] }} >= (
+            select {{ iso_week('min(' ~ renews['day_below'] ~ ')') }} from {{ ref(renews['below']) }}
+        )
+    {%- else -%}
+        {%- for table, arrivals in renews['arrivals'].items() -%}
+        (
+            table_name = '{{ table }}'
+            and {{ renews['keys'] }} in (
+                select {{ renews['keys'] }} from {{ ref(arrivals) }} where verdict != 'kept'
+            )
+        )
+        {{- ' or ' if not loop.last }}
+        {%- endfor -%}
+    {%- endif -%}
+{%- endmacro -%}
+
+{#- Constants, asked for beforehand: by these BigQuery skips the partitions of all other days. -#}
+{%- macro is_one_of(day, days) -%}
+    {%- if days -%}
+        {{ day }} in (date '{{ days | join("', date '") }}')
+    {%- else -%}
+        false
+    {%- endif -%}
+{%- endmacro -%}
+
+{#-
+    The days that this model lacks, and those that it holds and the layer below says something else
+    about, or has no more; `assay rebuild` adds those of its span. What the layer below no longer
+    holds whole is always left alone: gold outlives silver by years.
+-#}
+{%- macro renewed_days() -%}
+    {%- set found = run_query(compared_days(config.get('meta')['renews'])).rows -%}
+    {%- set renewed = found | selectattr('is_renewed') | map(attribute='period_day') | list -%}
+    {%- if is_rebuilt() -%}
+        {%- set left_alone = found | rejectattr('is_renewed') | map(attribute='period_day') | list -%}
+        {%- do tell_days(this.identifier, renewed, left_alone) -%}
+    {%- endif -%}
+    {{ return(renewed) }}
+{%- endmacro -%}
+
+{#-
+    The layer below expires from its oldest end, so its first day may be half of one where this
+    model remembers an earlier day.
+-#}
+{%- macro compared_days(renews) -%}
+    {%- set by_batch = renews['differ_by'] == 'batches' -%}
+    {%- set parts = ['period_day', 'batch_id'] if by_batch else ['period_day'] -%}
+    {%- set key = parts | join(', ') -%}
+    with
+
+    below as (
+
+        select
+            {{ renews['day_below'] }} as period_day,
+            {{ 'batch_id,' if by_batch }}
+            {{ 'count(*)' if by_batch else 'max(labelled_at)' }} as version
+        from {{ ref(renews['below']) }}
+        group by {{ key }}
+
+    ),
+
+    here as (
+
+        select
+            {{ renews['days'] }} as period_day,
+            {{ 'batch_id,' if by_batch }}
+            {{ 'count(*)' if by_batch else 'max(updated_at)' }} as version
+        from {{ this }}
+        group by {{ key }}
+
+    ),
+
+    days as (
+
+        select
+            coalesce(below.period_day, here.period_day) as period_day,
+            count(below.period_day) > 0 as is_below,
+            count(here.period_day) > 0 as is_here,
+            count(case when below.version = here.version then 1 end) < count(*) as differs
+        from below
+        full outer join here on {{ same('below', 'here', parts) }}
+        group by coalesce(below.period_day, here.period_day)
+
+    ),
+
+    edges as (
+
+        select
+            *,
+            min(case when is_below then period_day end) over () as first_below,
+            min(case when is_here then period_day end) over () as first_here
+        from days
+
+    ),
+
+    judged as (
+
+        select
+            period_day,
+            not is_here
+            or (
+                (differs{{ ' or (is_below and ' ~ in_rebuilt_span('period_day') ~ ')' if is_rebuilt() }})
+                and (
+                    period_day > first_below
+                    or (period_day = first_below and period_day = first_here)
+                )
+            ) as is_renewed
+        from edges
+
+    )
+
+    select * from judged
+    where is_renewed{{ ' or ' ~ in_rebuilt_span('period_day') if is_rebuilt() }}
+    order by period_day
+{%- endmacro -%}
