@@ -217,7 +217,8 @@ def _drop(statement: Statement) -> Outcome:
     if not statement.warehouse.has(target):
         if node.is_if_exists:
             return Outcome(f"DROP_{kind}", target=target, operation="SKIP")
-        raise not_found("Table", str(target), statement.settings.location)
+        location = statement.script.location_of(target.project, target.dataset)
+        raise not_found("Table", str(target), location)
     is_view = statement.warehouse.table(target).is_view
     if is_view != (kind == "VIEW"):
         raise invalid_query(

@@ -161,6 +161,10 @@ class Scope:
         """The same scope with more relations."""
         return replace(self, relations={**self.relations, **relations})
 
+    def numbered(self) -> dict[str, Scalar]:
+        """Positional parameters under names: the evaluator takes no others."""
+        return {f"parameter_{n}": p for n, p in enumerate(self.positional, 1)}
+
     def catalog(self, language: options_pb2.LanguageOptionsProto) -> SimpleCatalogProto:
         """The scope as the engine's catalog."""
         catalog = SimpleCatalogProto(name="root")
@@ -236,12 +240,15 @@ class GoogleSql:
         return response.resolved_statement
 
     def evaluate(self, query: str, scope: Scope) -> Rows:
-        """The rows of a query whose tables are named by one identifier each."""
-        request = service.EvaluateQueryRequest(sql=query, options=self._options_for(scope))
-        for name, parameter in scope.named.items():
+        """The rows of a query whose tables are named by one identifier each.
+
+        A positional parameter is `@parameter_1` here, and so on.
+        """
+        named = {**scope.named, **scope.numbered()}
+        options = self._options_for(replace(scope, named=named, positional=[]))
+        request = service.EvaluateQueryRequest(sql=query, options=options)
+        for name, parameter in named.items():
             request.params.add(name=name, value=parameter.value)
-        for parameter in scope.positional:
-            request.params.add(value=parameter.value)
         with self._lock:
             request.registered_catalog_id = self._register(scope)
             response = self._call("EvaluateQuery", request, service.EvaluateQueryResponse)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .errors import invalid_query
+from .errors import ServiceError, invalid_query
 
 _MAX_CLUSTERING_COLUMNS = 4
 _PARTITION_GRAINS = {
@@ -154,3 +154,26 @@ def _type_of(name: str, fields: list[dict[str, Any]]) -> str:
             repeated = described.get("mode") == "REPEATED"
             return f"ARRAY<{described['type']}>" if repeated else described["type"]
     raise invalid_query(f"Unrecognized name: {name}")
+
+
+def check_schema_update(table: str, old: list[dict[str, Any]], new: list[dict[str, Any]]) -> None:
+    """A schema may gain columns and lose requirements, and nothing else."""
+    mismatch = f"Provided Schema does not match Table {table}."
+    given = {field["name"].lower(): field for field in new}
+    for field in old:
+        changed = given.get(field["name"].lower())
+        if changed is None:
+            raise ServiceError(
+                "invalid", f"{mismatch} Field {field['name']} is missing in new schema"
+            )
+        if changed["type"] != field["type"]:
+            raise ServiceError(
+                "invalid",
+                f"{mismatch} Field {field['name']} has changed type "
+                f"from {field['type']} to {changed['type']}",
+            )
+        if changed.get("mode") == "REQUIRED" and field.get("mode") != "REQUIRED":
+            raise ServiceError(
+                "invalid",
+                f"{mismatch} Field {field['name']} has changed mode from NULLABLE to REQUIRED",
+            )

@@ -102,12 +102,17 @@ class Script:
             )
         return TableName(*([self.settings.project] if len(parts) == 2 else []), *parts)
 
+    def location_of(self, project: str, dataset: str) -> str:
+        """Where the job runs: where it was told to, else where the dataset is."""
+        held = self.warehouse.datasets.get((project, dataset))
+        return self.settings.location or (held.location if held else "US")
+
     def table_at(self, path: Sequence[str]) -> Table:
         """The table, view or temporary table at a path."""
         if len(path) == 1 and path[0].lower() in self.temporary:
             return self.temporary[path[0].lower()]
         name = self.name_of(path)
-        table = self.warehouse.table(name, self.settings.location)
+        table = self.warehouse.table(name, self.location_of(name.project, name.dataset))
         self.referenced.add(name)
         return table
 
@@ -135,7 +140,7 @@ class Statement:
         self.script = script
         self.warehouse = script.warehouse
         self.settings = script.settings
-        self.text = Text(script.text, self._function_edits())
+        self.text = Text(script.text, self._engine_edits())
 
     def run(self) -> Outcome:
         """Analyze the statement as it is written, then do what it says."""
@@ -226,8 +231,8 @@ class Statement:
         paths = [identifiers(table.path_expr) for table in tables if table.path_expr]
         return aliases | {path[-1].split(".")[-1].lower() for path in paths}
 
-    def _function_edits(self) -> dict[tuple[int, int], str]:
-        """What stands in for functions that the evaluator lacks."""
+    def _engine_edits(self) -> dict[tuple[int, int], str]:
+        """What stands in for functions and parameters that the evaluator lacks."""
         edits = {}
         for call in self.node.find("ASTFunctionCall"):
             name = ".".join(identifiers(call.function)).lower()
@@ -235,6 +240,9 @@ class Statement:
                 edits[call.span] = repr(self.settings.user)
             if name == "approx_count_distinct":
                 edits[call.function.span[0], call.arguments[0].span[0]] = "count(distinct "
+        for parameter in self.node.find("ASTParameterExpr"):
+            if parameter.position:
+                edits[parameter.span] = f"@parameter_{parameter.position}"
         return edits
 
     def written(self, node: Node) -> str:
