@@ -22,7 +22,7 @@ class ParquetSink:
     """Moves the files of a batch into `bronze/<table>/ingest_date=…/`."""
 
     def __init__(self, home: Home) -> None:
-        self._home = home
+        self.home = home
 
     def schema(self, table: str) -> pa.Schema:
         return contract_of(table).arrow_schema
@@ -32,7 +32,7 @@ class ParquetSink:
 
     def publish(self, committed: Path) -> None:
         for file in files_in_order(committed):
-            target = self._home.bronze / file.relative_to(committed)
+            target = self.home.bronze / file.relative_to(committed)
             target.parent.mkdir(parents=True, exist_ok=True)
             with contextlib.suppress(FileNotFoundError):  # another process was faster
                 durable_rename(file, target)
@@ -53,11 +53,11 @@ class ParquetSink:
         ]
 
     def query(self, tables: Iterable[str], sql: str, **parameters: Any) -> pa.Table:
-        with bronze_reader(self._home, *tables) as connection:
+        with bronze_reader(self.home, *tables) as connection:
             return connection.sql(sql, params=parameters).to_arrow_table()
 
     def held(self, retention_days: int) -> str:
         return "true"  # files stay until somebody takes them away
 
     def _files(self, table: str, batch_id: str) -> Iterable[Path]:
-        return (self._home.bronze / table).glob(f"ingest_date=*/{batch_id}.parquet")
+        return (self.home.bronze / table).glob(f"ingest_date=*/{batch_id}.parquet")
