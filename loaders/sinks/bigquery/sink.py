@@ -1,8 +1,8 @@
 """The sink of a home that lands on BigQuery: one load job per file of a batch, the ledger's last.
 
 The id of a job is made of table and batch, and BigQuery runs an id once. So a batch that was cut
-short anywhere is completed by whoever comes next, and nothing of it is loaded twice. Ids are
-remembered for six months; whether a batch is landed is therefore what the ledger says.
+short anywhere is completed by whoever comes next, from whatever home, and nothing of it is loaded
+twice. Ids are remembered for six months; whether a batch is landed is what the ledger says.
 """
 
 from __future__ import annotations
@@ -76,10 +76,13 @@ class BigQuerySink:
             f"Nothing is lost: batch {batch_id} is kept in {self._home.path}, and the next assay "
             "land, ledger or status completes it.",
         )
+        there = self._fitting(table, call)
+        # A table that was dropped and made anew has forgotten what the jobs of the old one loaded.
+        made = f"{there.created:%Y%m%dT%H%M%S%f}" if there.created else "0"
         self._service.load(
             lambda: file.open("rb"),
-            self._fitting(table, call),
-            f"assay_{table}_{batch_id}",
+            there,
+            f"assay_{self._dataset}_{table}_{made}_{batch_id}",
             bigquery.LoadJobConfig(write_disposition=bigquery.WriteDisposition.WRITE_APPEND),
             call,
         )
