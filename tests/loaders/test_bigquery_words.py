@@ -63,9 +63,14 @@ def said(error: Exception) -> str:
         ),
         (refusal(exceptions.Forbidden, "quotaExceeded", "Quota"), ["quota", "Wait"]),
         (refusal(exceptions.TooManyRequests, "rateLimitExceeded", "Rate"), ["quota", "Wait"]),
-        (refusal(exceptions.NotFound, "notFound", "Table"), ["not there", "assay init --bigquery"]),
         (
-            refusal(exceptions.NotFound, "notFound", "Dataset was not found in location US"),
+            refusal(exceptions.NotFound, "notFound", "Not found: Table p:d_bronze.t was not found"),
+            ["table p:d_bronze.t is not there", "assay init --bigquery"],
+        ),
+        (
+            refusal(
+                exceptions.BadRequest, "invalid", "Cannot read and write in different locations"
+            ),
             ["not in one location", "seeds/residencies.csv"],
         ),
         (
@@ -244,6 +249,30 @@ def test_nobody_pays_for_what_he_does_not_use():
         "sys.exit('google.cloud.bigquery' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("key", [None, "missing.json", "garbled.json"])
+def test_without_credentials_one_line_says_how_to_get_some(
+    away: Home, key: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "garbled.json").write_text(MARK)
+    for name in ("BIGQUERY_EMULATOR_HOST", "GOOGLE_APPLICATION_CREDENTIALS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path / "none"))
+    monkeypatch.setenv("NO_GCE_CHECK", "true")
+    if key:
+        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / key))
+    code, line = run("ledger", "--home", away.path)
+    assert (code, line.count("\n")) == (1, 1)
+    assert MARK not in line
+    assert "no Google credentials. Run: gcloud auth application-default login" in line
+
+
+def test_a_column_is_named_only_if_it_is_ours():
+    """What stands in its place may be a value."""
+    line = said(exceptions.BadRequest(f"Schema does not match. Field {MARK} has changed type"))
+    assert "schema drift: " in line
 
 
 def test_without_a_service_nothing_is_landed_and_one_line_says_so(

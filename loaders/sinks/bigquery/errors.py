@@ -19,6 +19,7 @@ from google.api_core import exceptions
 from google.auth import exceptions as auth_exceptions
 from google.cloud.bigquery import DEFAULT_RETRY
 
+from loaders.contracts import load_contracts
 from loaders.errors import AssayError
 
 # What a call may raise that is no fault of this program.
@@ -38,6 +39,8 @@ _WAIT = "Wait and run it again, or ask for a higher quota in the Google Cloud co
 
 _PERMISSION = re.compile(r"\bbigquery\.[a-z]+\.[a-zA-Z]+\b")
 _FIELD = re.compile(r"[Ff]ields?:? `?([A-Za-z_][A-Za-z0-9_]*)`?")
+_DRIFT = re.compile(r"does not match|changed (type|mode)|Cannot add fields|incompatible")
+_MISSING = re.compile(r"Not found: (Table|Dataset) ([\w:.-]*\w)")
 _PROJECT_ROLES = {
     "bigquery.jobs.create": "roles/bigquery.jobUser on the project",
     "bigquery.datasets.create": "roles/bigquery.user on the project",
@@ -97,7 +100,9 @@ def _meaning(error: Any, call: Call) -> tuple[str, str, str]:  # noqa: PLR0911 -
     """Reason, what it means, and what to do."""
     if isinstance(error, auth_exceptions.DefaultCredentialsError):
         return "credentialsMissing", "there are no Google credentials", _LOG_IN
-    if isinstance(error, auth_exceptions.RefreshError):
+    if isinstance(error, auth_exceptions.GoogleAuthError) and not isinstance(
+        error, auth_exceptions.TransportError
+    ):
         return "credentialsRefused", "the Google credentials are expired or withdrawn", _LOG_IN
     if not isinstance(error, exceptions.GoogleAPICallError):
         return _unreachable(type(error).__name__)
@@ -114,32 +119,27 @@ def _meaning(error: Any, call: Call) -> tuple[str, str, str]:  # noqa: PLR0911 -
         role = _PROJECT_ROLES.get(asked.group() if asked else "", call.role)
         lacks = f"permission denied ({asked.group() if asked else said})"
         return reason, lacks, f"The account needs {role}"
-    if "location" in text.lower() and status in (400, 404):
+    if status == 404:
+        missing = _MISSING.search(text)
+        what = f"{missing.group(1).lower()} {missing.group(2)}" if missing else "it"
+        why = f"{what} is not there, or in another location ({said})"
+        return reason, why, "Run: assay init --bigquery PROJECT, which makes it or says where it is"
+    if status == 400 and "different locations" in text:
         why = f"job and dataset are not in one location ({said})"
         return reason, why, "seeds/residencies.csv says which location the residency has"
-    if status == 404:
-        return reason, f"it is not there ({said})", "Run: assay init --bigquery PROJECT"
     if status is not None and status >= 500:
         return _unreachable(said, reason)
-    if is_schema_drift(text):
-        return reason, *schema_drift(_FIELD.search(text))
+    if _DRIFT.search(text):
+        why = f"schema drift{_column(text)}: the table is not as its contract says ({said})"
+        return reason, why, "Run: assay init --bigquery PROJECT, which adds what is missing"
     return reason, f"refused ({said})", "Look at the job in the Google Cloud console"
 
 
-def is_schema_drift(text: str) -> bool:
-    """Whether an error says that rows and table do not have the same columns."""
-    return bool(
-        re.search(r"does not match|changed (type|mode)|Cannot add fields|incompatible", text)
-    )
-
-
-def schema_drift(column: re.Match[str] | None) -> tuple[str, str]:
-    """What it means, and what to do."""
-    named = f", column {column.group(1)}" if column else ""
-    return (
-        f"schema drift{named}: the table is not as its contract in models/bronze says",
-        "Run: assay init --bigquery PROJECT, which adds what is missing and names what differs",
-    )
+def _column(text: str) -> str:
+    """The column that a text names, if it is one of ours: a value of an event never passes."""
+    named = _FIELD.search(text)
+    ours = {column.name for contract in load_contracts().values() for column in contract.columns}
+    return f", column {named.group(1)}" if named and named.group(1) in ours else ""
 
 
 def _reason(error: exceptions.GoogleAPICallError) -> str:

@@ -155,8 +155,10 @@ class Service:
         """The job of an id, and whether it was started here."""
         location = self.target.location
 
-        def known() -> bigquery.LoadJob:
-            found = self.client.get_job(job_id, location=location, **self.options())
+        def known(retry: Retry) -> bigquery.LoadJob:
+            found = self.client.get_job(
+                job_id, location=location, retry=retry, timeout=_REQUEST_SECONDS
+            )
             return cast(bigquery.LoadJob, found)
 
         def started() -> bigquery.LoadJob:
@@ -174,13 +176,13 @@ class Service:
                 )
 
         try:
-            return known(), False
+            return known(self.retry), False
         except exceptions.NotFound:
             pass
         try:
             return self.retry(started)(), True
         except exceptions.Conflict:  # sent before, and the answer was lost; or sent by another
-            return known(), False
+            return known(self.retry.with_predicate(_may_appear)), False
 
     def _failure(self, job: bigquery.LoadJob) -> Exception | None:
         """Wait for a job. What it failed with, for sure, or None; raises where that is unknown."""
@@ -210,6 +212,11 @@ class Service:
         for word, dataset in (places | {"main": self.target.dataset}).items():
             sql = re.sub(rf"\b{word}\.(?=\w)", f"`{self.target.project}`.`{dataset}`.", sql)
         return _PARAMETER.sub(r"@\1", sql)
+
+
+def _may_appear(error: BaseException) -> bool:
+    """A job that there is for sure may take a moment to be found."""
+    return isinstance(error, exceptions.NotFound) or is_transient(error)
 
 
 @cache
