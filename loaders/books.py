@@ -6,12 +6,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
-from loaders.bronze import recover
-from loaders.contracts import load_contracts
+from loaders import bronze
+from loaders.contracts import contract_of, load_contracts
 from loaders.errors import AssayError
-from loaders.gold.publish import open_warehouse
-from loaders.home import Home, bronze_reader, quote
+from loaders.gold.warehouse import reading
+from loaders.home import Home, connect, quote
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,34 +66,14 @@ def read_books(home: Home) -> tuple[list[BatchBooks], str | None]:
     A batch of which bronze or the dead letters hold something and the ledger nothing is in the list
     too. Of the rows that a replay wrote, those say what was accepted that have a resolution.
     """
-    recover(home)  # or a batch that was committed and not moved would be missing
-    connection = bronze_reader(home)
+    bronze.recover(home)  # or a batch that was committed and not moved would be missing
+    connection = connect()
+    for name, sums in _read_bronze(home).items():
+        connection.register(name, sums)
     note = _count_silver(home, connection)
-    events = " union all ".join(
-        f"select batch_id, {quote(table)} as table_name, {quote(contract.silver)} as silver_model "
-        f"from bronze.{table}"
-        for table, contract in load_contracts().items()
-        if contract.silver
-    )
     rows = connection.execute(
-        f"""
-        with ledger as (
-            select
-                batch_id, any_value(table_name) as table_name, any_value(received) as received,
-                any_value(accepted) as accepted, any_value(rejected) as rejected,
-                any_value(duplicates) as duplicates, max(finished_at) as finished_at,
-                count(*) as line_total
-            from bronze.landing_ledger
-            group by batch_id
-        ), landed as (
-            select batch_id, table_name, silver_model, count(*) as row_total
-            from ({events})
-            group by all
-        ), dead as (
-            select batch_id, table_name, count(*) filter (resolution is null) as row_total
-            from bronze.dead_letters
-            group by all
-        ), batches as (
+        """
+        with batches as (
             select batch_id from ledger
             union select batch_id from landed
             union select batch_id from dead
@@ -130,6 +111,50 @@ def read_books(home: Home) -> tuple[list[BatchBooks], str | None]:
     return [BatchBooks(*row) for row in rows], note
 
 
+def _read_bronze(home: Home) -> dict[str, pa.Table]:
+    """What ledger, tables of events and dead letters hold, in sums per batch.
+
+    Batches of which bronze forgets rows by now, since they are past a table's retention, are in
+    none of the three.
+    """
+    dead_letters = contract_of("dead_letters")
+    held = {
+        contract.table: bronze.held(home, min(contract.retention_days, dead_letters.retention_days))
+        for contract in load_contracts().values()
+        if contract.silver
+    }
+    of_table = " or ".join(
+        f"(table_name = {quote(table)} and {condition})" for table, condition in held.items()
+    )
+    events = " union all ".join(
+        f"select batch_id, {quote(table)} as table_name, "
+        f"{quote(contract_of(table).silver or '')} as silver_model, count(*) as row_total "
+        f"from bronze.{table} where {condition} group by batch_id"
+        for table, condition in held.items()
+    )
+    ledger = f"""
+        select
+            batch_id, any_value(table_name) as table_name, any_value(received) as received,
+            any_value(accepted) as accepted, any_value(rejected) as rejected,
+            any_value(duplicates) as duplicates, max(finished_at) as finished_at,
+            count(*) as line_total
+        from bronze.landing_ledger
+        where {of_table}
+        group by batch_id
+    """
+    dead = f"""
+        select batch_id, table_name, count(case when resolution is null then 1 end) as row_total
+        from bronze.dead_letters
+        where {of_table}
+        group by batch_id, table_name
+    """
+    return {
+        "ledger": bronze.query(home, ["landing_ledger"], ledger),
+        "landed": bronze.query(home, list(held), events),
+        "dead": bronze.query(home, ["dead_letters"], dead),
+    }
+
+
 def _count_silver(home: Home, connection: duckdb.DuckDBPyConnection) -> str | None:
     """Make the tables `silver` and `last_build` from the warehouse, empty if it cannot be read."""
     connection.execute("create table silver (batch_id varchar, kept bigint, others bigint)")
@@ -137,37 +162,29 @@ def _count_silver(home: Home, connection: duckdb.DuckDBPyConnection) -> str | No
         "create table last_build (is_green boolean, started_at timestamp, models varchar)"
     )
     try:
-        warehouse = open_warehouse(home)
+        with reading(home) as warehouse:
+            there = warehouse.tables()
+            if "main.last_build" in there:
+                builds = warehouse.query("select is_green, started_at, models from main.last_build")
+                connection.from_arrow(builds).insert_into("last_build")
+            for contract in load_contracts().values():
+                if {f"silver.{contract.silver}", f"silver.{contract.duplicates}"} <= there:
+                    counts = warehouse.query(
+                        f"""
+                        select
+                            batch_id,
+                            count(case when kept then 1 end) as kept,
+                            count(case when not kept then 1 end) as others
+                        from (
+                            select batch_id, true as kept from silver.{contract.silver}
+                            union all
+                            select batch_id, false as kept from silver.{contract.duplicates}
+                            where table_name = {quote(contract.table)}
+                        ) as rows_of_silver
+                        group by batch_id
+                        """
+                    )
+                    connection.from_arrow(counts).insert_into("silver")
     except AssayError as error:
         return f"Silver is not in the books: {error}"
-    with warehouse:
-        there = {
-            row[0]
-            for row in warehouse.execute(
-                "select table_name from information_schema.tables "
-                "where table_schema = 'silver' or table_name = 'last_build'"
-            ).fetchall()
-        }
-        if "last_build" in there:
-            builds = warehouse.sql("select is_green, started_at, models from last_build")
-            connection.register("builds", builds.to_arrow_table())
-            connection.execute("insert into last_build from builds")
-            connection.unregister("builds")
-        for contract in load_contracts().values():
-            if contract.silver in there and contract.duplicates in there:
-                counts = warehouse.sql(
-                    f"""
-                    select batch_id, count(*) filter (kept), count(*) filter (not kept)
-                    from (
-                        select batch_id, true as kept from silver.{contract.silver}
-                        union all
-                        select batch_id, false from silver.{contract.duplicates}
-                        where table_name = {quote(contract.table)}
-                    )
-                    group by batch_id
-                    """
-                ).to_arrow_table()
-                connection.register("counts", counts)
-                connection.execute("insert into silver select * from counts")
-                connection.unregister("counts")
     return None

@@ -1,17 +1,18 @@
 """Putting batches into bronze so that each is wholly there or not at all.
 
 A batch is several files: its rows, its dead letters, its line in the ledger. They are written into
-a folder of their own, fsynced, and committed by one rename of that folder. Only then are they moved
-to where readers look, the ledger last. Whoever comes next finishes a move that was cut short.
+a folder of their own, fsynced, and committed by one rename of that folder. Only then does the sink
+move them to where readers look, the ledger last. Whoever comes next finishes a move that was cut
+short.
 """
 
 from __future__ import annotations
 
 import contextlib
 import shutil
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -19,12 +20,13 @@ import pyarrow.parquet as pq
 
 from loaders.contracts import contract_of
 from loaders.durable import durable_file, durable_rename, fsync_folder
+from loaders.errors import AssayError
 from loaders.home import Home
 from loaders.leases import leased, sweep
+from loaders.sinks import sink_of
 
 _STAGING = ".staging"
 _COMMITTED = ".committed"
-_LAST = "landing_ledger"
 
 
 class Batch:
@@ -32,6 +34,7 @@ class Batch:
 
     def __init__(self, home: Home, batch_id: str, ingested_at: datetime) -> None:
         self._home = home
+        self._sink = sink_of(home)
         self.batch_id = batch_id
         self.ingested_at = ingested_at
         self._folder = home.bronze / _STAGING / batch_id
@@ -40,15 +43,16 @@ class Batch:
         self._writers: dict[str, pq.ParquetWriter] = {}
 
     def append(self, table: str, rows: pa.Table) -> None:
-        """Append rows to the batch's file of a table."""
+        """Append rows, of the contract's schema, to the batch's file of a table."""
         if table not in self._writers:
             path = self._folder / table / f"ingest_date={self.ingested_at:%Y-%m-%d}"
             path.mkdir(parents=True, exist_ok=True)
             file = self._files.enter_context(durable_file(path / f"{self.batch_id}.parquet"))
             self._writers[table] = self._files.enter_context(
-                pq.ParquetWriter(file, contract_of(table).arrow_schema, compression="zstd")
+                pq.ParquetWriter(file, self._sink.schema(table), compression="zstd")
             )
-        self._writers[table].write_table(rows)
+        day = self.ingested_at.date()
+        self._writers[table].write_table(self._sink.shaped(table, rows, day))
 
     def commit(self) -> None:
         """Make the batch's files durable, then visible, all or none."""
@@ -60,7 +64,7 @@ class Batch:
         committed = self._home.bronze / _COMMITTED / self.batch_id
         committed.parent.mkdir(parents=True, exist_ok=True)
         durable_rename(self._folder, committed)
-        _publish(self._home, committed)
+        self._sink.publish(committed)
 
     def abandon(self) -> None:
         """Forget what was written. Nothing of it was ever visible."""
@@ -76,24 +80,42 @@ def batch_lock(home: Home, batch_id: str) -> AbstractContextManager[None]:
 
 def is_landed(home: Home, batch_id: str) -> bool:
     """Whether the ledger has the batch."""
-    return any((home.bronze / _LAST).glob(f"ingest_date=*/{batch_id}.parquet"))
+    return sink_of(home).is_landed(batch_id)
 
 
-def read_rows(home: Home, table: str, batch_id: str) -> list[dict[str, Any]]:
-    """The rows that a batch has in a table."""
-    files = (home.bronze / table).glob(f"ingest_date=*/{batch_id}.parquet")
-    return [row for file in files for row in pq.ParquetFile(file).read().to_pylist()]
+def read_rows(
+    home: Home, table: str, batch_id: str, columns: Sequence[str] | None = None
+) -> list[dict[str, Any]]:
+    """The rows that a batch has in a table; of all columns where none are named."""
+    return sink_of(home).rows(table, batch_id, columns)
+
+
+def query(home: Home, tables: Iterable[str], sql: str, **parameters: Any) -> pa.Table:
+    """The answer of wherever bronze is, to SQL that DuckDB and BigQuery share (`Sink.query`)."""
+    return sink_of(home).query(tables, sql, **parameters)
+
+
+def held(home: Home, retention_days: int) -> str:
+    """The condition, in SQL, under which rows of this retention are still there for sure."""
+    return sink_of(home).held(retention_days)
 
 
 def recover(home: Home) -> int:
     """Finish what others committed but could not move any more. Returns how many batches.
 
     What a process wrote that died before it committed is people's data in nobody's care: it goes.
+    A batch that cannot be moved holds up no other; the first such failure is raised at the end.
     """
     sweep(home.bronze / _STAGING)
     committed = sorted((home.bronze / _COMMITTED).glob("*"))
+    failures = []
     for folder in committed:
-        _publish(home, folder)
+        try:
+            sink_of(home).publish(folder)
+        except AssayError as error:
+            failures.append(error)
+    if failures:
+        raise failures[0]
     return len(committed)
 
 
@@ -104,17 +126,3 @@ def write_rows(home: Home, table: str, batch_id: str, rows: list[dict[str, Any]]
         batch = Batch(home, batch_id, rows[0]["ingested_at"])
         batch.append(table, pa.Table.from_pylist(rows, schema=schema))
         batch.commit()
-
-
-def _publish(home: Home, committed: Path) -> None:
-    """Move a committed batch to where readers look. Any number of processes may do it at once."""
-    files = sorted(
-        committed.glob("*/*/*.parquet"), key=lambda f: (f.parts[-3] == _LAST, f.as_posix())
-    )
-    for file in files:
-        target = home.bronze / file.relative_to(committed)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(FileNotFoundError):  # another process was faster
-            durable_rename(file, target)
-            fsync_folder(target.parent.parent)
-    shutil.rmtree(committed, ignore_errors=True)

@@ -10,7 +10,7 @@ from dbt_common.exceptions import DbtRuntimeError
 
 from loaders.bronze import recover
 from loaders.errors import AssayError
-from loaders.home import open_home, quote
+from loaders.home import open_duckdb_home, quote
 
 # Contracts use BigQuery's type names; these two are the ones that DuckDB does not know.
 _ALIASES = {"float64": "double", "bytes": "blob"}
@@ -25,7 +25,7 @@ class Plugin(BasePlugin):
         What was landed by a process that died before it could move it becomes visible.
         """
         try:
-            self.home = open_home(plugin_config.get("home"))
+            self.home = open_duckdb_home(plugin_config.get("home"))
             recover(self.home)
         except AssayError as error:
             raise DbtRuntimeError(str(error)) from None

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from loaders import bronze
 from loaders.contracts import load_contracts
-from loaders.home import Home, bronze_reader, quote
+from loaders.home import Home, quote
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,26 +39,24 @@ def read_gaps(home: Home) -> list[Gap]:
         f"select {quote(table)} as table_name, producer, sequence from bronze.{table}"
         for table in tables
     )
-    rows = (
-        bronze_reader(home, *tables)
-        .execute(
-            f"""
-            with numbers as (
-                select distinct table_name, producer, sequence
-                from ({numbered})
-                where producer is not null and sequence is not null
-            ), steps as (
-                select *, lag(sequence) over (
-                    partition by table_name, producer order by sequence
-                ) as previous
-                from numbers
-            )
-            select table_name, producer, previous + 1, sequence - 1
-            from steps
-            where sequence > previous + 1
-            order by all
-            """
+    found = bronze.query(
+        home,
+        tables,
+        f"""
+        with numbers as (
+            select distinct table_name, producer, sequence
+            from ({numbered}) as numbered
+            where producer is not null and sequence is not null
+        ), steps as (
+            select *, lag(sequence) over (
+                partition by table_name, producer order by sequence
+            ) as previous
+            from numbers
         )
-        .fetchall()
+        select table_name, producer, previous + 1 as first, sequence - 1 as last
+        from steps
+        where sequence > previous + 1
+        order by table_name, producer, previous
+        """,
     )
-    return [Gap(*row) for row in rows]
+    return [Gap(**row) for row in found.to_pylist()]

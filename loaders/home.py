@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -22,6 +23,23 @@ RESIDENCIES = ("eu", "us")
 
 # Every table has one file without rows, so that a table nobody has landed in can still be read.
 _SCHEMA_PARTITION = "ingest_date=1970-01-01"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a home lands that does not land in itself: datasets of a BigQuery project.
+
+    `dataset` is what dbt calls its schema; each layer has a dataset of its own beside it. All lie
+    in one location, that of the residency.
+    """
+
+    project: str
+    dataset: str
+    location: str
+
+    def layer(self, name: str) -> str:
+        """The dataset of a layer: bronze, silver, gold or vault."""
+        return f"{self.dataset}_{name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +74,16 @@ class Home:
 
     @property
     def residency(self) -> str:
-        return str(json.loads(self.marker.read_text(encoding="utf-8"))["residency"])
+        return str(self._marked()["residency"])
+
+    @property
+    def bigquery(self) -> Target | None:
+        """Where on BigQuery the home lands, or None where it lands in its own Parquet files."""
+        target = self._marked().get("bigquery")
+        return Target(**target) if target else None
+
+    def _marked(self) -> dict[str, Any]:
+        return dict(json.loads(self.marker.read_text(encoding="utf-8")))
 
     def glob(self, table: str) -> str:
         """What a reader of one bronze table opens."""
@@ -76,10 +103,46 @@ def open_home(given: str | Path | None = None) -> Home:
     return home
 
 
+def build_command(home: Home) -> str:
+    """What brings gold up to date with what landed."""
+    return f"dbt build --target bigquery_{home.residency}" if home.bigquery else "assay refresh"
+
+
+def open_duckdb_home(given: str | Path | None, instead: str | None = None) -> Home:
+    """A home with a warehouse of its own. Raises AssayError, with what to run instead, for others.
+
+    `instead` may name the residency, `{residency}`; without it, it is a build.
+    """
+    home = open_home(given)
+    if home.bigquery:
+        build = build_command(home)
+        raise AssayError(
+            f"The home at {home.path} lands on BigQuery, which this command does not reach. "
+            f"Instead: {instead.format(residency=home.residency) if instead else build}"
+        )
+    return home
+
+
 def init_home(given: str | Path | None = None, residency: str = "eu") -> tuple[Home, bool]:
     """Make a home, or complete one that is already there.
 
-    Returns the home and whether it is new. Never touches a key or a row that exists.
+    Returns the home and whether it is new. Never touches a key or a row that exists. Raises
+    AssayError where the home is of another residency, or lands on BigQuery.
+    """
+    home, is_new = begin_home(given, residency, None)
+    _make_bronze(home)
+    vault.init_vault(home.vault, residency)
+    if is_new:
+        mark_home(home, residency)
+    return home, is_new
+
+
+def begin_home(
+    given: str | Path | None, residency: str, target: Target | None
+) -> tuple[Home, bool]:
+    """The folder of a home that is to be made or completed, and whether it is new.
+
+    Raises AssayError where a home is there that holds another residency, or lands elsewhere.
     """
     home = Home(home_path(given))
     is_new = not home.marker.exists()
@@ -88,17 +151,30 @@ def init_home(given: str | Path | None = None, residency: str = "eu") -> tuple[H
             f"The home at {home.path} holds residency {home.residency}, not {residency}. "
             "Use another folder: residencies never share a home."
         )
+    if not is_new and home.bigquery != target:
+        raise AssayError(
+            f"The home at {home.path} lands {_place(home.bigquery)}, not {_place(target)}. "
+            "Use another folder: a home never changes where it lands."
+        )
     home.path.mkdir(mode=0o700, parents=True, exist_ok=True)
     home.path.chmod(0o700)  # a folder that was there already may be open to others
-    _make_bronze(home)
-    vault.init_vault(home.vault, residency)
-    if is_new:
-        aside = home.marker.with_suffix(f".{secrets.token_hex(4)}.new")
-        made = {"residency": residency, "created_at": datetime.now(UTC).isoformat()}
-        with durable_file(aside) as file:
-            file.write(json.dumps(made).encode())
-        durable_rename(aside, home.marker)
     return home, is_new
+
+
+def mark_home(home: Home, residency: str, target: Target | None = None) -> None:
+    """Make a folder a home: the last step, when all that a home has is there."""
+    aside = home.marker.with_suffix(f".{secrets.token_hex(4)}.new")
+    made = {"residency": residency, "created_at": datetime.now(UTC).isoformat()}
+    where = {"bigquery": asdict(target)} if target else {}
+    with durable_file(aside) as file:
+        file.write(json.dumps(made | where).encode())
+    durable_rename(aside, home.marker)
+
+
+def _place(target: Target | None) -> str:
+    if target is None:
+        return "in Parquet files"
+    return f"on BigQuery in {target.project}.{target.dataset} ({target.location})"
 
 
 def bronze_reader(home: Home, *tables: str) -> duckdb.DuckDBPyConnection:

@@ -2,50 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
-
-import duckdb
 
 from loaders import vault
 from loaders.books import read_books
 from loaders.checks import last_results
 from loaders.errors import AssayError
-from loaders.gold.publish import current_release, open_warehouse
-from loaders.home import Home, bronze_reader
+from loaders.gold.publish import current_release
+from loaders.gold.warehouse import reading
+from loaders.home import Home, build_command
 from loaders.landing.replay import waiting
 from loaders.vault.rotation import key_of_silver
 
 
 def read_status(home: Home) -> dict[str, Any]:
     """Facts of a home. `attention` lists, in words, what a person should look at."""
-    attention: list[str] = []
-    try:
-        keys = vault.keys(home.vault)
-        live = [key for key in keys if key.retired_at is None]
-        key = f"version {live[0].version}" if live else None
-        if len(live) != 1:
-            attention.append(
-                f"The vault has {len(live)} live keys, not one. Run: assay vault status"
-            )
-        attention += _key_trouble(home, keys)
-    except AssayError as error:
-        key = None
-        attention.append(str(error))
+    key, attention = _key(home)
     batches, note = read_books(home)
     attention += [
         f"Batch {b.batch_id}: {b.problem}. Run: assay ledger" for b in batches if b.problem
     ]
     attention += [note] if note else []
     unread = sum(1 for b in batches if b.accepted and b.silver is None)
-    if unread:
-        attention.append(f"{unread} batches are not built yet. Run: assay refresh")
+    if unread and not (home.bigquery and note):  # who may not see silver cannot say
+        attention.append(f"{unread} batches are not built yet. Run: {build_command(home)}")
     build = _last_build(home)
     if build and not build["is_green"]:
         attention.append(
             f"{build['failed_nodes']} nodes of the last build failed. See logs/dbt.log"
         )
-    release = current_release(home)
+    release = None if home.bigquery else current_release(home)
     age = None
     if release:
         age = round(
@@ -53,16 +41,16 @@ def read_status(home: Home) -> dict[str, Any]:
         )
         if build and build["build_id"] != release.build_id:
             attention.append("The last build is not published. Run: assay publish")
-    else:
+    elif not home.bigquery:
         attention.append("Nothing is published yet. Run: assay refresh")
-    checks = last_results(home)
+    checks = {} if home.bigquery else last_results(home)
     unmet = sorted(place for place, (_, failed) in checks.items() if failed)
     if unmet:
         attention.append(
             f"{len(unmet)} batches are not as their contract says: "
             f"{', '.join(f'{table} {batch}' for table, batch in unmet[:3])}. Run: assay check"
         )
-    codes = waiting(bronze_reader(home, "dead_letters"))
+    codes = waiting(home)
     if codes:
         counts = ", ".join(f"{code} {count}" for code, count in codes.items())
         attention.append(
@@ -72,6 +60,7 @@ def read_status(home: Home) -> dict[str, Any]:
     return {
         "home": str(home.path),
         "residency": home.residency,
+        "bigquery": asdict(home.bigquery) if home.bigquery else None,
         "key": key,
         "batches": len(batches),
         "last_batch": batches[-1].batch_id if batches else None,
@@ -83,6 +72,20 @@ def read_status(home: Home) -> dict[str, Any]:
     }
 
 
+def _key(home: Home) -> tuple[str | None, list[str]]:
+    """The live key, and what is wrong with the keys."""
+    if home.bigquery and not home.vault.exists():
+        return None, []  # a home that only lands
+    try:
+        keys = vault.keys(home.vault)
+    except AssayError as error:
+        return None, [str(error)]
+    live = [key for key in keys if key.retired_at is None]
+    several = f"The vault has {len(live)} live keys, not one. Run: assay vault status"
+    trouble = [several] if len(live) != 1 else []
+    return f"version {live[0].version}" if live else None, trouble + _key_trouble(home, keys)
+
+
 def _key_trouble(home: Home, keys: list[vault.KeyInfo]) -> list[str]:
     """What a build would say or do about silver's pseudonyms before its first model."""
     try:
@@ -92,7 +95,7 @@ def _key_trouble(home: Home, keys: list[vault.KeyInfo]) -> list[str]:
     if made_with is None or made_with in {key.key_id for key in keys if key.retired_at is None}:
         return []
     if made_with in {key.key_id for key in keys}:
-        return ["Silver is not carried over to the live key yet. Run: assay refresh"]
+        return [f"Silver is not carried over to the live key yet. Run: {build_command(home)}"]
     return [
         "The vault does not hold the key that silver was made with. Run: assay vault restore FILE"
     ]
@@ -108,28 +111,36 @@ def lines(facts: dict[str, Any]) -> list[str]:
         + ("green" if build["is_green"] else f"{build['failed_nodes']} nodes failed")
     )
     checked, age = facts["last_check"], facts["published_age_seconds"]
+    target = facts["bigquery"]
+    published = (
+        f"dataset {target['dataset']}_gold, as built"
+        if target
+        else (facts["release_id"] or "nothing") + (f", {age} s ago" if age is not None else "")
+    )
     return [
         f"home        {facts['home']} ({facts['residency']})",
+        *([f"lands in    {_described(target)}"] if target else []),
         f"key         {facts['key'] or 'none'}",
         f"batches     {facts['batches']}, last {facts['last_batch'] or 'none'}",
         f"last build  {built}",
         f"last check  {f'{checked:%Y-%m-%d %H:%M} UTC' if checked else 'none'}",
-        f"published   {facts['release_id'] or 'nothing'}"
-        + (f", {age} s ago" if age is not None else ""),
+        f"published   {published}",
         *(f"attention   {what}" for what in facts["attention"]),
     ]
 
 
 def _last_build(home: Home) -> dict[str, Any] | None:
     try:
-        with open_warehouse(home) as warehouse:
-            row = warehouse.execute(
-                "select build_id, started_at, is_green, failed_nodes from last_build"
-            ).fetchone()
-    except (AssayError, duckdb.CatalogException):
+        with reading(home) as warehouse:
+            if "main.last_build" not in warehouse.tables():
+                return None
+            builds = warehouse.query(
+                "select build_id, started_at, is_green, failed_nodes from main.last_build"
+            ).to_pylist()
+    except AssayError:
         return None
-    return (
-        dict(zip(("build_id", "started_at", "is_green", "failed_nodes"), row, strict=True))
-        if row
-        else None
-    )
+    return dict(builds[0]) if builds else None
+
+
+def _described(target: dict[str, Any]) -> str:
+    return f"BigQuery {target['project']}.{target['dataset']}_bronze, {target['location']}"

@@ -10,7 +10,7 @@ import click
 
 from loaders.checks import Finding, check
 from loaders.cli.common import everywhere, say
-from loaders.home import open_home
+from loaders.home import open_duckdb_home
 from loaders.progress import progress
 
 
@@ -36,7 +36,7 @@ def check_batches(
 
     Without TABLE, all tables; without an option, the batches that were not found in order yet.
     """
-    opened = open_home(home)
+    opened = open_duckdb_home(home, "dbt test --target bigquery_{residency} --select source:*")
     with progress("checking batches", None) as advance:
         newest = sys.maxsize if everything else batches
         result = check(opened, tables, newest, docs, lambda: advance(1))

@@ -9,14 +9,14 @@ import click
 
 from loaders.cli.common import everywhere, say
 from loaders.gold import publish, refresh
-from loaders.home import open_home
+from loaders.home import open_duckdb_home
 
 
 @click.command("publish")
 @everywhere
 def publish_gold(home: Path | None, as_json: bool) -> None:
     """Let readers see the gold of the last green build."""
-    release = publish.publish(open_home(home))
+    release = publish.publish(open_duckdb_home(home))
     say(as_json, asdict(release), _published(release))
 
 
@@ -25,7 +25,7 @@ def publish_gold(home: Path | None, as_json: bool) -> None:
 @everywhere
 def refresh_gold(cadence: tuple[str, ...], home: Path | None, as_json: bool) -> None:
     """Build, publish and record. CADENCE builds only the marts of that rhythm."""
-    opened = open_home(home)
+    opened = open_duckdb_home(home)
     for selector in cadence or (None,):
         release = refresh.refresh(opened, selector)
     say(as_json, asdict(release), _published(release))

@@ -10,7 +10,7 @@ import click
 
 from loaders.cli.common import everywhere, say
 from loaders.gold import rebuild
-from loaders.home import open_home
+from loaders.home import open_duckdb_home
 
 DAY = click.DateTime(["%Y-%m-%d"])
 
@@ -26,7 +26,12 @@ def rebuild_days(
     """Recompute days of MODEL, and of all that is made of it, where the layer below has them."""
     if last < first:
         raise click.BadParameter("is before --from", param_hint="--to")
-    done = rebuild.rebuild(open_home(home), model, first.date(), last.date())
+    opened = open_duckdb_home(
+        home,
+        "dbt build --target bigquery_{residency} --select +MODEL+ --vars "
+        """'{{"rebuild": {{"model": MODEL, "from": DAY, "to": DAY}}}}'""",
+    )
+    done = rebuild.rebuild(opened, model, first.date(), last.date())
     lines = [
         f"Rebuilt {model} and what is made of it, {done.first_day} to {done.last_day}. "
         "Next: assay publish."

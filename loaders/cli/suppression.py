@@ -9,7 +9,7 @@ import click
 
 from loaders.cli.common import everywhere, say
 from loaders.gold import suppression
-from loaders.home import open_home
+from loaders.home import open_duckdb_home
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 
@@ -36,7 +36,7 @@ def explain_suppression(
 ) -> None:
     """Say why cells of MART are missing or merged: shares and rules, no values."""
     explanation = suppression.explain(
-        open_home(home),
+        open_duckdb_home(home, "the queries of analyses/ on the gold dataset"),
         mart,
         by,
         first.date() if first else None,

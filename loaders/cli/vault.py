@@ -10,7 +10,7 @@ import click
 from loaders import vault
 from loaders.cli.common import FILE, everywhere, say
 from loaders.errors import AssayError
-from loaders.home import open_home
+from loaders.home import build_command, open_duckdb_home, open_home
 from loaders.vault import backup as vault_backup
 from loaders.vault import rotation
 
@@ -24,7 +24,7 @@ def vault_group() -> None:
 @everywhere
 def vault_init(home: Path | None, as_json: bool) -> None:
     """Make a vault with a first key, unless there is one."""
-    opened = open_home(home)
+    opened = open_duckdb_home(home, "assay init --bigquery PROJECT")
     is_new = vault.init_vault(opened.vault, opened.residency)
     say(as_json, {"is_new": is_new}, ["Made a vault." if is_new else "There is a vault already."])
 
@@ -46,9 +46,15 @@ def vault_status(home: Path | None, as_json: bool) -> None:
 @everywhere
 def vault_rotate(home: Path | None, as_json: bool) -> None:
     """Make a new key and carry every pseudonym in silver over to it."""
-    key = rotation.rotate(open_home(home))
+    opened = open_home(home)
+    key = rotation.rotate(opened)
+    silver = (
+        f"the next dbt build --target bigquery_{opened.residency} carries silver over"
+        if opened.bigquery
+        else "silver holds its pseudonyms only"
+    )
     lines = [
-        f"Version {key.version}, key {key.key_id}, is live; silver holds its pseudonyms only. "
+        f"Version {key.version}, key {key.key_id}, is live; {silver}. "
         "Next: assay vault backup FILE."
     ]
     say(as_json, {"key": asdict(key)}, lines)
@@ -81,7 +87,7 @@ def vault_restore(
     passphrase = _passphrase(passphrase_file, confirm=False)
     keys, is_changed = vault_backup.restore(opened, file, passphrase)
     line = (
-        f"Restored {len(keys)} keys from {file}. Next: assay refresh."
+        f"Restored {len(keys)} keys from {file}. Next: {build_command(opened)}."
         if is_changed
         else f"The vault holds the keys of {file} already."
     )

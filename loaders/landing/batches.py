@@ -261,7 +261,7 @@ def _as_landed_before(home: Home, result: LandingResult) -> LandingResult:
     for figure in ("received", "accepted", "rejected", "duplicates", "cut"):
         setattr(result, figure, line[figure] or 0)
     result.sequences = json.loads(line["sequences"] or "{}")
-    letters = bronze.read_rows(home, "dead_letters", result.batch_id)
+    letters = bronze.read_rows(home, "dead_letters", result.batch_id, ["code"])
     result.codes = dict(Counter(letter["code"] for letter in letters))
     return result
 

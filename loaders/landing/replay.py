@@ -13,13 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 
 from loaders import bronze
 from loaders.contracts import contract_of
 from loaders.durable import explained
-from loaders.home import Home, bronze_reader
+from loaders.home import Home
 from loaders.landing.batches import PIPELINE_VERSION, Lander, LandingResult, landing
 from loaders.landing.mapping import load_mapping
 from loaders.landing.records import Documents, read_again
@@ -47,13 +46,15 @@ class ReplayResult:
     codes: dict[str, int] = field(default_factory=dict)  # of what was refused again
 
 
-def waiting(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    """How many refused records wait, by code, most first; `connection` is a bronze_reader."""
-    rows = connection.execute(
-        f"select code, count(*) from ({NEWEST}) where resolution is null "
-        "group by code order by 2 desc, 1"
-    ).fetchall()
-    return dict(rows)
+def waiting(home: Home) -> dict[str, int]:
+    """How many refused records wait, by code, most first."""
+    counts = bronze.query(
+        home,
+        ["dead_letters"],
+        f"select code, count(*) as letters from ({NEWEST}) as newest where resolution is null "
+        "group by code order by letters desc, code",
+    )
+    return {row["code"]: row["letters"] for row in counts.to_pylist()}
 
 
 def replay(
@@ -90,12 +91,14 @@ def _letters(
     }
     given = {name: value for name, (value, _) in wanted.items() if value is not None}
     conditions = "".join(f" and {wanted[name][1]}" for name in given)
-    found = bronze_reader(home).sql(
-        f"select * from ({NEWEST}) where resolution is null{conditions} "
+    found = bronze.query(
+        home,
+        ["dead_letters"],
+        f"select * from ({NEWEST}) as newest where resolution is null{conditions} "
         "order by received_at, batch_id, line_number, dead_letter_id",
-        params=given,
+        **given,
     )
-    return list(found.to_arrow_table().to_pylist())
+    return list(found.to_pylist())
 
 
 def _replay_table(

@@ -23,6 +23,7 @@ from loaders.durable import durable_file, durable_rename, explained
 from loaders.errors import AssayError
 from loaders.gold.turns import WAIT_SECONDS, writing
 from loaders.home import Home
+from loaders.sinks import google_library
 from loaders.vault import BLOCK, Key, KeyInfo, UnreadableVault, read_keys, replace_keys
 from loaders.vault.rotation import key_of_silver
 
@@ -81,7 +82,16 @@ def restore(
             return [key.info for key in keys], False
         _refuse_loss(home, file, held, keys)
         replace_keys(home.vault, keys)
+        if home.bigquery:
+            _upload(home)
     return [key.info for key in keys], True
+
+
+def _upload(home: Home) -> None:
+    with google_library():
+        from loaders.sinks.bigquery import keys, sink  # noqa: PLC0415 - only who lands there
+
+    keys.upload(sink.service_of(home), home)
 
 
 def _held(home: Home) -> list[Key]:

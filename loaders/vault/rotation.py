@@ -6,13 +6,12 @@ its first model runs (macro `rekey_silver`). So this may be killed at any point.
 
 from __future__ import annotations
 
-import duckdb
-
 from loaders import vault
 from loaders.gold.dbt_run import run_dbt
-from loaders.gold.publish import open_warehouse
 from loaders.gold.turns import WAIT_SECONDS, recorded, writing
+from loaders.gold.warehouse import reading
 from loaders.home import Home
+from loaders.sinks import google_library
 
 _REKEY = ["run-operation", "rekey_silver"]
 
@@ -21,9 +20,12 @@ def rotate(home: Home, wait: float = WAIT_SECONDS) -> vault.KeyInfo:
     """Retire the live key, make a new one and carry all of silver over to it.
 
     Raises AssayError when another process holds the home for longer than `wait` seconds, or when
-    silver could not be carried over; the next build then does it.
+    silver could not be carried over; the next build then does it. Silver on BigQuery is always left
+    to the next build.
     """
     with writing(home, wait), recorded(home, "rotate", ("vault", "Rotation of the key")):
+        if home.bigquery:
+            return _rotate_on_bigquery(home)
         is_built = home.warehouse.exists()
         if is_built:  # silver that the vault does not fit is refused before there is a new key
             run_dbt(home, _REKEY)
@@ -33,19 +35,31 @@ def rotate(home: Home, wait: float = WAIT_SECONDS) -> vault.KeyInfo:
     return key
 
 
+def _rotate_on_bigquery(home: Home) -> vault.KeyInfo:
+    """The next build carries silver over; until then it may not run with any other key."""
+    with google_library():
+        from loaders.sinks.bigquery import keys, sink  # noqa: PLC0415 - only who lands there
+
+    service = sink.service_of(home)
+    keys.settle(service, home)  # a rotation from elsewhere comes first
+    key = vault.add_key(home.vault, home.residency)
+    keys.upload(service, home)
+    return key
+
+
 def key_of_silver(home: Home) -> tuple[bool, str | None]:
     """Whether there is silver, and the id of the key that it was made with, where that is noted.
 
     Raises AssayError while another process has the warehouse.
     """
-    if not home.warehouse.exists():
+    if home.bigquery is None and not home.warehouse.exists():
         return False, None
-    with open_warehouse(home) as warehouse:
-        tables = warehouse.execute(
-            "select count(*) from duckdb_tables() where schema_name = 'silver'"
-        ).fetchone()
-        try:
-            row = warehouse.execute("select key_id from silver_key").fetchone()
-        except duckdb.CatalogException:
-            row = None
-    return bool(tables and tables[0]), str(row[0]) if row else None
+    with reading(home) as warehouse:
+        there = warehouse.tables()
+        made_with = (
+            warehouse.query("select key_id from main.silver_key").to_pylist()
+            if "main.silver_key" in there
+            else []
+        )
+    has_silver = any(table.startswith("silver.") for table in there)
+    return has_silver, str(made_with[0]["key_id"]) if made_with else None

@@ -19,10 +19,11 @@ import pytest
 from click.testing import CliRunner
 from failing_disk import BROKEN, FULL, FailingDisk
 
-from loaders import books, bronze
+from loaders import books
 from loaders.cli import main
 from loaders.durable import durable_rename
 from loaders.home import Home, init_home
+from loaders.sinks.parquet import ParquetSink
 
 IS_LONG = "ASSAY_LONG" in os.environ
 ROWS, REFUSED = 40, 3
@@ -143,14 +144,14 @@ def test_the_test_sees_a_ledger_that_comes_first(
 ) -> None:
     """Planted fault: with the ledger moved before the rows, some failure shows half a batch."""
 
-    def ledger_first(home: Home, committed: Path) -> None:
+    def ledger_first(sink: ParquetSink, committed: Path) -> None:
         for file in sorted(committed.glob("*/*/*.parquet"), reverse=True):
-            target = home.bronze / file.relative_to(committed)
+            target = sink.home.bronze / file.relative_to(committed)
             target.parent.mkdir(parents=True, exist_ok=True)
             durable_rename(file, target)
         shutil.rmtree(committed)
 
-    monkeypatch.setattr(bronze, "_publish", ledger_first)
+    monkeypatch.setattr(ParquetSink, "publish", ledger_first)
     with pytest.raises(AssertionError, match="in the ledger, but not there"):
         fail_at_every_step(tmp_path, FULL, True, last=25)
 
@@ -160,15 +161,15 @@ def test_the_test_sees_a_batch_written_in_place(
 ) -> None:
     """Planted fault: files that are written where readers look can be seen half."""
 
-    def copied(home: Home, committed: Path) -> None:
+    def copied(sink: ParquetSink, committed: Path) -> None:
         for file in sorted(committed.glob("*/*/*.parquet")):
-            target = home.bronze / file.relative_to(committed)
+            target = sink.home.bronze / file.relative_to(committed)
             target.parent.mkdir(parents=True, exist_ok=True)
             with target.open("wb") as copy:
                 copy.write(file.read_bytes())
         shutil.rmtree(committed)
 
-    monkeypatch.setattr(bronze, "_publish", copied)
+    monkeypatch.setattr(ParquetSink, "publish", copied)
     with pytest.raises((AssertionError, pa.ArrowInvalid)):
         fail_at_every_step(tmp_path, FULL, True, last=25)
 

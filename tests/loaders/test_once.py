@@ -19,6 +19,7 @@ from samples import ROWS, as_lines, land, make_rows
 from loaders import bronze
 from loaders.home import Home, init_home
 from loaders.landing.batches import LandingResult
+from loaders.sinks.parquet import ParquetSink
 
 
 def test_the_same_file_lands_once(home: Home, tmp_path: Path):
@@ -82,7 +83,7 @@ def test_a_batch_that_another_committed_and_could_not_move_is_found_behind_the_l
     """The other is killed between commit and move while this one waits for its lock."""
     other = init_home(tmp_path / "other")[0]
     with monkeypatch.context() as patched:
-        patched.setattr(bronze, "_publish", lambda *_: None)
+        patched.setattr(ParquetSink, "publish", lambda *_: None)
         batch_id = land(other, as_lines(ROWS)).batch_id
 
     waits, lock = threading.Event(), bronze.batch_lock

@@ -16,10 +16,11 @@ from loaders import bronze
 from loaders.books import read_books
 from loaders.checks import check
 from loaders.errors import AssayError
-from loaders.home import Home, bronze_reader, init_home
+from loaders.home import Home, init_home
 from loaders.landing import batches, validator
 from loaders.landing.batches import land_file
 from loaders.landing.replay import replay, waiting
+from loaders.sinks.parquet import ParquetSink
 
 Row = dict[str, Any]
 # Senders who call the time and the outcome by other names.
@@ -88,7 +89,7 @@ def test_mended_letters_land_as_if_they_had_come_so(
     assert (refused.accepted, refused.rejected) == (0, len(SENT))
     (result,) = replay(home, mapping_file=mapping)
     assert (result.tried, result.accepted, result.refused) == (len(SENT), len(SENT), 0)
-    assert waiting(bronze_reader(home)) == {}
+    assert waiting(home) == {}
     assert balanced(home)
 
     other = init_home(tmp_path / "other")[0]
@@ -107,7 +108,7 @@ def test_what_is_refused_again_waits_on(home: Home, send: Callable, mapping: Pat
     (result,) = replay(home, mapping_file=mapping)
     assert (result.tried, result.accepted, result.refused) == (4, 2, 2)
     assert result.codes == {"payload_malformed": 1, "time_violation": 1}
-    assert waiting(bronze_reader(home)) == {"payload_malformed": 1, "time_violation": 1}
+    assert waiting(home) == {"payload_malformed": 1, "time_violation": 1}
     tries = [
         (row["line_number"], row["attempts"], row["code"], row["resolution"], row["raw"])
         for row in bronze_rows(home, "dead_letters")
@@ -129,7 +130,7 @@ def test_a_word_that_the_vocabulary_learns_lets_its_records_in(
     home: Home, send: Callable, monkeypatch: pytest.MonkeyPatch
 ):
     send(as_lines([ATTEMPT | {"action": "let me in"}, ATTEMPT | {"action": "fly"}]))
-    assert waiting(bronze_reader(home)) == {"schema_violation": 2}
+    assert waiting(home) == {"schema_violation": 2}
     words = {name: dict(known) for name, known in validator.read_vocabulary().items()}
     words["action"]["let_me_in"] = "login"
     monkeypatch.setattr(validator, "read_vocabulary", lambda: words)
@@ -158,7 +159,7 @@ def test_what_may_not_be_kept_cannot_be_tried(
     send(as_lines([ATTEMPT | {"timestamp": "soon"}]))
     (result,) = replay(home)
     assert (result.tried, result.not_kept) == (0, 1)
-    assert waiting(bronze_reader(home)) == {"time_violation": 1}
+    assert waiting(home) == {"time_violation": 1}
 
 
 def test_an_open_quote_does_not_reach_into_the_next_letter(home: Home, send: Callable):
@@ -184,10 +185,10 @@ def test_a_replay_that_dies_changes_nothing(
         patched.setattr(bronze.Batch, "commit", fail)
         with pytest.raises(AssayError, match="replay again: nothing was changed"):
             replay(home, mapping_file=mapping)
-    assert waiting(bronze_reader(home)) == {"envelope_violation": len(SENT)}
+    assert waiting(home) == {"envelope_violation": len(SENT)}
     assert bronze_rows(home) == []
     with monkeypatch.context() as patched:
-        patched.setattr(bronze, "_publish", lambda *_: None)
+        patched.setattr(ParquetSink, "publish", lambda *_: None)
         replay(home, mapping_file=mapping)
     assert bronze_rows(home) == []
     assert replay(home, mapping_file=mapping) == []

@@ -1,0 +1,27 @@
+"""Where the data of a residency may lie: the seed `residencies`, which dbt reads too."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+
+from loaders.errors import AssayError
+from loaders.project import PROJECT
+
+
+@dataclass(frozen=True, slots=True)
+class Residency:
+    """A residency's BigQuery locations; `recovery_location` is None where no copy is allowed."""
+
+    residency: str
+    bigquery_location: str
+    recovery_location: str | None
+
+
+def residency_of(name: str) -> Residency:
+    """The line of the seed. Raises AssayError where it has none."""
+    with (PROJECT / "seeds" / "residencies.csv").open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            if row["residency"] == name:
+                return Residency(name, row["bigquery_location"], row["recovery_location"] or None)
+    raise AssayError(f"seeds/residencies.csv has no residency {name}. Add its locations there.")

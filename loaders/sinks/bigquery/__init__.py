@@ -1,0 +1,1 @@
+"""BigQuery: the sink, the making of its datasets, and the readers of its books."""

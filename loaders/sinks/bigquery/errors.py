@@ -1,0 +1,152 @@
+"""What BigQuery answers, turned into an AssayError: what, where, and what to do next.
+
+Texts of Google's errors may quote values of events, so none of them is passed on: only the reason,
+the HTTP status, and the names of permissions and columns, which are ours or Google's, never a
+sender's.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import requests.exceptions
+from google.api_core import exceptions
+from google.auth import exceptions as auth_exceptions
+from google.cloud.bigquery import DEFAULT_RETRY
+
+from loaders.contracts import load_contracts
+from loaders.errors import AssayError
+
+# What a call may raise that is no fault of this program.
+FAILURES = (
+    exceptions.GoogleAPIError,
+    auth_exceptions.GoogleAuthError,
+    requests.exceptions.RequestException,
+    concurrent.futures.TimeoutError,
+    ConnectionError,
+)
+
+_LOG_IN = (
+    "Run: gcloud auth application-default login; or set GOOGLE_APPLICATION_CREDENTIALS to the key "
+    "file of a service account"
+)
+_WAIT = "Wait and run it again, or ask for a higher quota in the Google Cloud console"
+
+_PERMISSION = re.compile(r"\bbigquery\.[a-z]+\.[a-zA-Z]+\b")
+_FIELD = re.compile(r"[Ff]ields?:? `?([A-Za-z_][A-Za-z0-9_]*)`?")
+_DRIFT = re.compile(r"does not match|changed (type|mode)|Cannot add fields|incompatible")
+_MISSING = re.compile(r"Not found: (Table|Dataset) ([\w:.-]*\w)")
+_PROJECT_ROLES = {
+    "bigquery.jobs.create": "roles/bigquery.jobUser on the project",
+    "bigquery.datasets.create": "roles/bigquery.user on the project",
+}
+
+
+class Refused(AssayError):
+    """BigQuery refused, or could not be asked. `reason` is Google's own word for it."""
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What is asked of BigQuery, for the words of a failure.
+
+    `place` is a project, dataset or table; `role` what the account needs to do it; `outcome` what
+    becomes of the work if it fails, as a sentence.
+    """
+
+    place: str
+    role: str
+    outcome: str
+
+
+@contextlib.contextmanager
+def answered(call: Call) -> Iterator[None]:
+    """Turn a failure of a call into one line. Raises Refused."""
+    try:
+        yield
+    except FAILURES as error:
+        raise explained(call, error) from None
+
+
+def explained(call: Call, error: Any) -> Refused:
+    """The one line for what a call raised, or for what a job ended with."""
+    cause = _root(error)
+    reason, why, advice = _meaning(cause, call)
+    return Refused(f"BigQuery, {call.place}: {why}. {advice}. {call.outcome}", reason)
+
+
+def is_transient(error: Any) -> bool:
+    """Whether the same request may succeed a little later: what Google's client would repeat."""
+    return bool(DEFAULT_RETRY._predicate(_root(error)))
+
+
+def _root(error: Any) -> Any:
+    """What was retried until the time was up, rather than that the time was up."""
+    while isinstance(error, exceptions.RetryError) and error.cause is not None:
+        error = error.cause
+    return error
+
+
+def _meaning(error: Any, call: Call) -> tuple[str, str, str]:  # noqa: PLR0911 - one per kind
+    """Reason, what it means, and what to do."""
+    if isinstance(error, auth_exceptions.DefaultCredentialsError):
+        return "credentialsMissing", "there are no Google credentials", _LOG_IN
+    if isinstance(error, auth_exceptions.GoogleAuthError) and not isinstance(
+        error, auth_exceptions.TransportError
+    ):
+        return "credentialsRefused", "the Google credentials are expired or withdrawn", _LOG_IN
+    if not isinstance(error, exceptions.GoogleAPICallError):
+        return _unreachable(type(error).__name__)
+    reason, text, status = _reason(error), str(error.message or ""), error.code
+    said = f"{reason}, HTTP {int(status)}" if status else reason
+    if status == 401:
+        return reason, f"the Google credentials are not accepted ({said})", _LOG_IN
+    if reason in ("quotaExceeded", "rateLimitExceeded") or status == 429:
+        return reason, f"a quota is used up ({said})", _WAIT
+    if reason == "billingNotEnabled":
+        return reason, "the project has no billing account", "Enable billing for the project"
+    if status == 403:
+        asked = _PERMISSION.search(text)
+        role = _PROJECT_ROLES.get(asked.group() if asked else "", call.role)
+        lacks = f"permission denied ({asked.group() if asked else said})"
+        return reason, lacks, f"The account needs {role}"
+    if status == 404:
+        missing = _MISSING.search(text)
+        what = f"{missing.group(1).lower()} {missing.group(2)}" if missing else "it"
+        why = f"{what} is not there, or in another location ({said})"
+        return reason, why, "Run: assay init --bigquery PROJECT, which makes it or says where it is"
+    if status == 400 and "different locations" in text:
+        why = f"job and dataset are not in one location ({said})"
+        return reason, why, "seeds/residencies.csv says which location the residency has"
+    if status is not None and status >= 500:
+        return _unreachable(said, reason)
+    if _DRIFT.search(text):
+        why = f"schema drift{_column(text)}: the table is not as its contract says ({said})"
+        return reason, why, "Run: assay init --bigquery PROJECT, which adds what is missing"
+    return reason, f"refused ({said})", "Look at the job in the Google Cloud console"
+
+
+def _column(text: str) -> str:
+    """The column that a text names, if it is one of ours: a value of an event never passes."""
+    named = _FIELD.search(text)
+    ours = {column.name for contract in load_contracts().values() for column in contract.columns}
+    return f", column {named.group(1)}" if named and named.group(1) in ours else ""
+
+
+def _reason(error: exceptions.GoogleAPICallError) -> str:
+    details = error.errors
+    first = details[0] if details and isinstance(details[0], dict) else {}
+    return str(first.get("reason") or type(error).__name__)
+
+
+def _unreachable(said: str, reason: str = "unreachable") -> tuple[str, str, str]:
+    return reason, f"it cannot be reached ({said})", "Check the network and status.cloud.google.com"
