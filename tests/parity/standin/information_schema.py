@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
+from .errors import not_found
 from .googlesql import Column, Rows
 from .values import EPOCH, decode_rows, encode_rows, simple_type, to_column, type_name
 from .warehouse import Dataset, Table, Warehouse
@@ -28,7 +29,7 @@ def information_schema(warehouse: Warehouse, project: str, parts: list[str]) -> 
     else:
         return None
     if view not in _VIEWS:
-        return None
+        raise not_found("Table", ".".join(parts))
     scope = where.pop() if where else None
     project = where[0] if where else project
     if scope and not scope.lower().startswith("region-"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import uuid
 from dataclasses import dataclass, field
@@ -196,6 +197,9 @@ class Jobs:
                 if dry_run:
                     raise
                 job.error = error
+            except Exception as error:
+                logging.exception("The stand-in failed at job %s", job.id)
+                job.error = ServiceError("notImplemented", f"The stand-in failed: {error!r}")
         if fault and fault.reason == "connectionDropped":
             raise ConnectionDropped
         return job

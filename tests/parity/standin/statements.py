@@ -209,7 +209,8 @@ class Statement:
     def _relation(self, spelling: tuple[str, ...]) -> Rows | None:
         """The rows at a path. None where it names no table: a common table, or a row's array."""
         parts = ".".join(spelling).split(".")
-        if view := information_schema(self.warehouse, self.settings.project, parts):
+        view = information_schema(self.warehouse, self.settings.project, parts)
+        if view is not None:
             return view
         if len(parts) == 1 and parts[0].lower() in self._common_tables:
             return None

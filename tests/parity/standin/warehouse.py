@@ -66,6 +66,16 @@ def now_ms() -> int:
     return int(time.time() * 1000)
 
 
+def plain_field(field: dict[str, Any]) -> dict[str, Any]:
+    """A field of a schema without what says nothing, as BigQuery gives it back."""
+    kept = {name: value for name, value in field.items() if value and name != "policyTags"}
+    if field.get("policyTags", {}).get("names"):
+        kept["policyTags"] = field["policyTags"]
+    if "fields" in kept:
+        kept["fields"] = [plain_field(part) for part in kept["fields"]]
+    return kept
+
+
 @dataclass
 class Table:
     """A table with its rows, or a view with its query. The REST schema is the one it has."""
@@ -83,6 +93,7 @@ class Table:
     @classmethod
     def empty(cls, fields: list[dict[str, Any]], **properties: Any) -> Table:
         """A table without rows."""
+        fields = [plain_field(described) for described in fields]
         return cls(fields, Rows([to_column(f) for f in fields]), properties=properties)
 
     @property
@@ -102,6 +113,7 @@ class Table:
 
     def replace_fields(self, fields: list[dict[str, Any]]) -> None:
         """Take a new schema: rows keep the columns that stay, and get nulls for new ones."""
+        fields = [plain_field(described) for described in fields]
         places = {described["name"].lower(): n for n, described in enumerate(self.fields)}
         kept = [places.get(described["name"].lower()) for described in fields]
         made = Rows([to_column(f) for f in fields])
