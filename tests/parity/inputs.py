@@ -1,0 +1,136 @@
+"""Events on which the engines would differ, were it not for the portable macros.
+
+Each value below stands for a difference that is known: weeks that begin on Sunday, half
+milliseconds, spellings whose capitals have no agreed small letter, white space that is not a blank,
+replies that are no JSON or no text, times of other zones, cells without a denominator.
+"""
+
+# ruff: noqa: RUF001
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+SUNDAY = datetime(2026, 5, 3, tzinfo=UTC)
+# Offset from Sunday, and how often. What is sent later is mostly of the days that were rare.
+DAYS = {-1: 1, 0: 10, 1: 10, 2: 1}
+PEOPLE = 80
+
+# Most values are plain, so that cells have people enough to be published.
+HOURS = [10] * 8 + [0, 23]
+DOMAINS = ["a.example"] * 10 + [" A.Example", "b.example", "no host!", None]
+GEOS = ["DE"] * 10 + ["TR"] * 6 + ["de ", "\tFR", "ß", "İT", "", None]
+MAIL_DOMAINS = ["gmail.com"] * 4 + ["gmul.com"] * 5 + ["web.de", "GMAİL.com", "x..con", "ΣΑΣ.gr"]
+FINGERPRINTS = ["shared-device"] * 2 + ["none", "  ", None]
+CURRENCIES = ["EUR"] * 20 + ["eur ", "Euro", "ß", "\tUSD", None]
+METHODS = ["card"] * 20 + ["Credit-Card", "4111111111111111", "", "İyzico", None]
+PROVIDERS = ["acme"] * 10 + ["Acme Pay"]
+
+REPLIES: list[str | None] = [
+    *[json.dumps({"error": {"code": "EMAIL_TAKEN"}})] * 20,
+    json.dumps({"message": "This email address is already registered."}),
+    json.dumps({"errors": [{"message": "E-posta veya ŞİFRE hatalı."}]}, ensure_ascii=False),
+    json.dumps({"errors": [{"message": "ΛΑΘΟΣ ΚΩΔΙΚΟΣ"}]}, ensure_ascii=False),
+    json.dumps({"code": {"number": 7}, "message": ["no", "text"], "status": 429}),
+    json.dumps({"code": 404.0}),
+    json.dumps({"code": True, "detail": None}),
+    json.dumps({"code": "", "errorCode": "  "}),
+    '{"code": "EMAIL_TAKEN"',
+    "Too many requests\nTry later",
+    "[]",
+    "null",
+    None,
+]
+
+
+def write_batches(folder: Path, seed: int, rows: int) -> dict[str, list[Path]]:
+    """Write files by bronze table, in the order in which they land.
+
+    The first has `rows` rows; the second a fourth as many, of old and of new days, and repeats of
+    the first: exact copies, and others under the same id.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = random.Random(seed)
+    files: dict[str, list[Path]] = {}
+    for table, event in (("attempts", _attempt), ("deposit_attempts", _deposit)):
+        first = [event(rng, f"{table}-{n}", later=False) for n in range(rows)]
+        second = [event(rng, f"{table}-{rows + n}", later=True) for n in range(rows // 4)]
+        second += rng.sample(first, rows // 20)
+        second += [
+            {**event(rng, row["event_id"], later=True), "event_id": row["event_id"]}
+            for row in rng.sample(first, rows // 20)
+        ]
+        files[table] = [
+            _written(folder / f"{table}-{n}.jsonl", batch) for n, batch in enumerate((first, second))
+        ]
+    return files
+
+
+def _attempt(rng: random.Random, event_id: str, later: bool) -> dict[str, Any]:
+    person = rng.randrange(PEOPLE)
+    status = rng.choices(["success", "error", "test", "blocked"], [10, 10, 1, 1])[0]
+    return {
+        **_request(rng, event_id, person, later),
+        "action": rng.choices(["signup", "login", "validate"], [12, 3, 1])[0],
+        "status": status,
+        "email": rng.choice([f" P{person}@{rng.choice(MAIL_DOMAINS)}"] * 5 + [None, "no mail"]),
+        "phone": rng.choice([f"+49 (0) {person:07}", None]),
+        "country": rng.choice(GEOS),
+        "resp": None if status == "success" else rng.choice(REPLIES),
+    }
+
+
+def _deposit(rng: random.Random, event_id: str, later: bool) -> dict[str, Any]:
+    person = rng.randrange(PEOPLE)
+    status = rng.choices(["success", "error"], [2, 1])[0]
+    return {
+        **_request(rng, event_id, person, later),
+        "status": status,
+        "user_id": rng.choice([f"U{person} ", None]),
+        "email": f"p{person}@gmail.com",
+        "amount_minor": rng.choice([None, 0, 250, 1000, 99_999]),
+        "currency": rng.choice(CURRENCIES),
+        "method": rng.choice(METHODS),
+        "provider": rng.choice(PROVIDERS),
+        "resp": None if status == "success" else rng.choice(REPLIES),
+    }
+
+
+def _request(rng: random.Random, event_id: str, person: int, later: bool) -> dict[str, Any]:
+    day = rng.choices(list(DAYS), [*DAYS.values()][::-1] if later else [*DAYS.values()])[0]
+    at = SUNDAY + timedelta(days=day, hours=rng.choice(HOURS), minutes=rng.randrange(60))
+    zone = rng.choice(["Z", "+02:00", "-11:30"])
+    return {
+        "event_id": event_id,
+        "timestamp": _in_zone(at, zone),
+        "duration": rng.choice([None, rng.randrange(1, 400) * 1_000_000 + 500_000]),
+        "domain": rng.choice(DOMAINS),
+        "geo": rng.choice(GEOS),
+        "fp": rng.choice([f"device-{person}"] * 10 + FINGERPRINTS),
+        "ip": f"192.0.2.{person}",
+    }
+
+
+def _in_zone(at: datetime, zone: str) -> str:
+    """The same moment as a clock of the zone shows it."""
+    offset = timedelta()
+    if zone != "Z":
+        hours, minutes = zone[1:].split(":")
+        offset = timedelta(hours=int(hours), minutes=int(minutes)) * (-1 if zone[0] == "-" else 1)
+    return f"{at + offset:%Y-%m-%dT%H:%M:%S}{zone}"
+
+
+def _written(path: Path, rows: list[dict[str, Any]]) -> Path:
+    path.write_text("".join(_lines(rows)), encoding="utf-8")
+    return path
+
+
+def _lines(rows: list[dict[str, Any]]) -> Iterator[str]:
+    for row in rows:
+        sent = {name: value for name, value in row.items() if value is not None}
+        yield json.dumps(sent, ensure_ascii=False) + "\n"

@@ -1,0 +1,103 @@
+"""Every statement that dbt sends to BigQuery is valid: Google's own SQL engine analyzes each.
+
+The tables are empty, so that the whole project passes quickly: models in their full and in their
+incremental form, tests, hooks and seeds.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from bigquery_home import CLOUD_PROJECT, bigquery_home, run_dbt_on
+from conftest import PROJECT
+from standin import Job, StandIn
+
+from loaders.home import Home
+from loaders.residencies import residency_of
+
+Built = tuple[StandIn, Home]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
+    """Empty bronze, built in full with all tests, and then once more as an increment."""
+    with pytest.MonkeyPatch.context() as patch, StandIn(CLOUD_PROJECT) as standin:
+        patch.setenv("BIGQUERY_EMULATOR_HOST", standin.endpoint)
+        home = bigquery_home(tmp_path_factory.mktemp("analysis") / "home")
+        yield standin, home
+
+
+def refusals(jobs: list[Job]) -> list[str]:
+    """What was refused: dbt's node, line and column of its statement, why, and the line itself."""
+    found = []
+    for job in jobs:
+        if job.error is None or job.statement is None:
+            continue
+        node = re.search(r'"node_id": "([^"]+)"', job.statement)
+        place = re.search(r"at \[(\d+):(\d+)\]", job.error.message)
+        line = job.statement.splitlines()[int(place[1]) - 1].strip() if place else ""
+        found.append(
+            f"{node[1] if node else 'a hook'}:{place[1] if place else '?'}:"
+            f"{place[2] if place else '?'}: {job.error.message}: {line}"
+        )
+    return found
+
+
+def test_every_statement_is_accepted(built: Built, capsys: pytest.CaptureFixture[str]) -> None:
+    standin, home = built
+    began = time.monotonic()
+    full = run_dbt_on(standin, home, "build", check=False)
+    increment = run_dbt_on(standin, home, "run", check=False)
+    assert refusals(standin.jobs) == []
+    assert (full.returncode, increment.returncode) == (0, 0), full.stdout + increment.stdout
+    nodes = {node for job in standin.jobs if job.statement for node in _nodes(job.statement)}
+    manifest = json.loads((home.path / "target" / "manifest.json").read_text(encoding="utf-8"))
+    wanted = {
+        name for name, node in manifest["nodes"].items() if node["resource_type"] in {"model", "test"}
+    }
+    assert wanted - nodes == set()
+    with capsys.disabled():
+        print(
+            f"\n{standin.statements.analyzed} statements of {len(wanted)} models and tests "
+            f"analyzed in {time.monotonic() - began:.0f} s, {standin.statements.refused} refused"
+        )
+
+
+def test_every_job_runs_where_its_residency_is(built: Built) -> None:
+    standin, home = built
+    locations = {job.location for job in standin.jobs}
+    assert locations == {residency_of(home.residency).bigquery_location}
+
+
+def test_a_function_of_duckdb_is_refused_with_model_line_and_column(
+    built: Built, tmp_path: Path
+) -> None:
+    """A planted fault: what only DuckDB knows turns the analysis red, and says where."""
+    standin, home = built
+    project = tmp_path / "project"
+    shutil.copytree(
+        PROJECT, project, ignore=shutil.ignore_patterns(".*", "target", "logs", "*.egg-info")
+    )
+    model = project / "models/gold/access/attempts_daily.sql"
+    planted = "list_contains(['error'], status) as is_error"
+    text = model.read_text(encoding="utf-8")
+    model.write_text(text.replace("        attempts,\n        errors,", f"        {planted},\n"))
+    before = len(standin.jobs)
+    result = run_dbt_on(
+        standin, home, "run", "--select", model.stem, "--project-dir", str(project), check=False
+    )
+    assert result.returncode != 0
+    (refusal,) = refusals(standin.jobs[before:])
+    assert refusal.startswith("model.assay.attempts_daily:")
+    assert "Function not found: list_contains" in refusal
+    assert refusal.endswith(f": {planted},")
+
+
+def _nodes(statement: str) -> list[str]:
+    return re.findall(r'"node_id": "([^"]+)"', statement)
