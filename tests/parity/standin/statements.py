@@ -143,7 +143,7 @@ class Statement:
         self.text = Text(script.text, self._engine_edits())
 
     def run(self) -> Outcome:
-        """Analyze the statement as it is written, then do what it says."""
+        """Do what the statement says. What GoogleSQL refuses is refused in its words."""
         if self.node.kind in _SCRIPTING:
             return _SCRIPTING[self.node.kind](self)
         if self.node.kind not in _STATEMENTS:
@@ -290,8 +290,13 @@ def result_columns(columns: list[Column]) -> list[Column]:
 
 
 def _select(statement: Statement) -> Outcome:
-    statement.analyze()
-    rows = statement.evaluate(statement.edited(statement.node))
+    """Evaluating a query analyzes it too; as it is written only to tell what is wrong with it."""
+    try:
+        rows = statement.evaluate(statement.edited(statement.node))
+    except ServiceError:
+        statement.analyze()
+        raise
+    statement.script.count.analyzed += 1
     return Outcome("SELECT", Rows(result_columns(rows.columns), rows.content))
 
 
