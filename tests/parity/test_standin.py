@@ -310,6 +310,21 @@ def test_a_table_keeps_what_its_definition_says(client: bigquery.Client, run: Ru
     assert (table.description, table.time_partitioning.expiration_ms) == (None, None)
 
 
+def test_literals_take_the_type_of_their_column(standin: StandIn, run: Run) -> None:
+    run("create table d.t (n numeric, day date) as select 1, date '2024-01-01'")
+    run("insert into d.t values (2, '2024-01-02')")
+    run("insert into d.t select 3, null")
+    run("alter table d.t rename to u")
+    assert standin.rows("d", "u") == [
+        {"n": Decimal(1), "day": date(2024, 1, 1)},
+        {"n": Decimal(2), "day": date(2024, 1, 2)},
+        {"n": Decimal(3), "day": None},
+    ]
+    assert refusal(run, "create table d.copy copy d.u") == (
+        "The stand-in does not run CREATE TABLE COPY or CLONE"
+    )
+
+
 def test_datasets_and_who_may_read_them(client: bigquery.Client, run: Run) -> None:
     run("create schema e options (location = 'EU', default_table_expiration_days = 1)")
     assert client.get_dataset("e").location == "EU"

@@ -7,13 +7,15 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from zetasql.wasi._pb2.zetasql.public.type_pb2 import TypeProto
+
 from . import ddl, dml
 from .errors import ServiceError, invalid_query
 from .googlesql import Column, GoogleSql, Rows, Scalar, Scope, SqlError
 from .information_schema import information_schema
 from .outcome import Outcome
 from .syntax import Node, Text, identifiers
-from .values import decode_rows
+from .values import decode_rows, type_name
 from .warehouse import Table, TableName, Warehouse
 
 
@@ -261,6 +263,15 @@ class Statement:
             return self.script.engine.evaluate(query, self.scope.with_relations(**relations))
         except SqlError as error:
             raise invalid_query(str(error)) from None
+
+    def evaluate_as(self, query: str, kinds: list[TypeProto], **relations: Rows) -> Rows:
+        """The rows of a query in the types of the columns they go to: literals may have others."""
+        rows = self.evaluate(query, **relations)
+        if [column.type for column in rows.columns] == kinds:
+            return rows
+        given = Rows([Column(f"c{n}", c.type) for n, c in enumerate(rows.columns)], rows.content)
+        casts = (f"CAST(c{n} AS {type_name(kind)})" for n, kind in enumerate(kinds))
+        return self.evaluate(f"SELECT {', '.join(casts)} FROM __given", __given=given)
 
     def options(self, node: Node | None) -> dict[str, Any]:
         """The values of an OPTIONS list."""
