@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from zetasql.wasi._pb2.zetasql.public.type_pb2 import TypeProto
+from zetasql.wasi._pb2.zetasql.public.value_pb2 import ValueProto
 
 from . import ddl, dml
 from .errors import ServiceError, invalid_query
@@ -270,7 +271,11 @@ class Statement:
         if [column.type for column in rows.columns] == kinds:
             return rows
         given = Rows([Column(f"c{n}", c.type) for n, c in enumerate(rows.columns)], rows.content)
-        casts = (f"CAST(c{n} AS {type_name(kind)})" for n, kind in enumerate(kinds))
+        casts = []
+        for place, kind in enumerate(kinds):
+            # A bare NULL or [] comes as an INT64, which not every type can be cast from.
+            bare = all(_is_bare(row.cell[place]) for row in rows.rows)
+            casts.append(f"CAST({'NULL' if bare else f'c{place}'} AS {type_name(kind)})")
         return self.evaluate(f"SELECT {', '.join(casts)} FROM __given", __given=given)
 
     def options(self, node: Node | None) -> dict[str, Any]:
@@ -280,6 +285,12 @@ class Statement:
         entries = {entry.name.id_string.lower(): entry.value for entry in node.options_entries}
         values = (f"{self.edited(value)} AS `{name}`" for name, value in entries.items())
         return decode_rows(self.evaluate(f"SELECT {', '.join(values)}"))[0]
+
+
+def _is_bare(cell: ValueProto) -> bool:
+    """Whether a value is null or an empty array."""
+    held = cell.WhichOneof("value")
+    return held is None or (held == "array_value" and not cell.array_value.element)
 
 
 def result_columns(columns: list[Column]) -> list[Column]:
