@@ -5,16 +5,22 @@ Against the stand-in, through Google's own client and the real command.
 
 from __future__ import annotations
 
+import base64
 import itertools
 import json
+import os
+import random
+import secrets
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from click.testing import CliRunner
 from google.cloud import bigquery
@@ -46,6 +52,14 @@ def service() -> Iterator[StandIn]:
 def reached(service: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", service.endpoint)
     monkeypatch.setenv("ASSAY_BIGQUERY_RETRY_SECONDS", "1")
+
+
+@pytest.fixture
+def dice() -> random.Random:
+    """Randomness of a printed seed. ASSAY_SEED repeats one."""
+    seed = int(os.environ.get("ASSAY_SEED") or secrets.randbelow(2**32))
+    print(f"ASSAY_SEED={seed}")
+    return random.Random(seed)
 
 
 @dataclass(frozen=True)
@@ -377,6 +391,87 @@ def test_the_books_name_what_does_not_add_up(place: Place, sent: Path):
     code, said = assay("ledger", home=place.home)
     assert code == 1
     assert "UNBALANCED: accepted is not what bronze holds" in said
+
+
+def test_a_file_that_is_sent_in_pieces_lands_whole(place: Place, sent: Path, dice: random.Random):
+    """Beyond 5 MiB, Google's client uploads in another way."""
+    texts = [base64.b64encode(dice.randbytes(1_500_000)).decode() for _ in range(4)]
+    rows = [
+        {"event_id": f"e{n}", "timestamp": "2026-05-01T10:00:00Z", "action": "login"}
+        | {"status": "success", "resp": text}
+        for n, text in enumerate(texts)
+    ]
+    sent.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    assert assay("land", "attempts", sent, home=place.home)[0] == 0
+    assert [row["resp"] for row in place.rows("attempts")] == texts
+
+
+def test_two_that_finish_the_same_batch_do_it_once(
+    place: Place, sent: Path, monkeypatch: pytest.MonkeyPatch
+):
+    with monkeypatch.context() as patched:
+        stop_after(0, patched)
+        with pytest.raises(KeyboardInterrupt):
+            land_file(place.home, "attempts", sent)
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(lambda _: bronze.recover(place.home), range(3)))
+    assert len(place.loads()) == 3
+    landed_whole(place, sent)
+
+
+def test_a_batch_whose_rows_have_expired_is_neither_missed_nor_landed_again(
+    place: Place, sent: Path
+):
+    """The ledger outlives the rows by years."""
+    assay("land", "attempts", sent, home=place.home)
+    client = bigquery_client()
+    for table in ("attempts", "dead_letters"):
+        client.query(f"delete from `{place.dataset}_bronze`.{table} where true").result()
+    assert "accepted is not what bronze holds" in assay("ledger", home=place.home)[1]
+    old = f"update `{place.dataset}_bronze`.landing_ledger set ingest_date = date '2020-01-01'"
+    client.query(f"{old} where true").result()
+    code, said = assay("ledger", "--json", home=place.home)
+    assert (code, json.loads(said)["batches"]) == (0, [])
+    assert "landed before" in assay("land", "attempts", sent, home=place.home)[1]
+
+
+def test_the_books_go_on_in_silver(place: Place, sent: Path):
+    """What dbt made and remembers is read where it is on BigQuery."""
+    batch = land_file(place.home, "attempts", sent).batch_id
+    kept, others = [batch] * (ROWS - 2), [batch] * 2
+    silver = f"{place.dataset}_silver"
+    place.service.put(silver, "stg_access__attempts", pa.table({"batch_id": kept}))
+    duplicates = {"batch_id": others, "table_name": ["attempts"] * 2}
+    place.service.put(silver, "int_access__duplicates", pa.table(duplicates))
+    build = {
+        "build_id": ["b1"],
+        "started_at": pa.array([datetime(2100, 1, 1, tzinfo=UTC)], pa.timestamp("us", tz="UTC")),
+        "is_green": [True],
+        "failed_nodes": [0],
+        "models": ["stg_access__attempts"],
+    }
+    place.service.put(place.dataset, "last_build", pa.table(build))
+    code, said = assay("ledger", home=place.home)
+    assert code == 0
+    assert f"bronze {ROWS}; silver {ROWS - 2} + duplicates 2" in said
+    assert "last build  2100-01-01 00:00 UTC, green" in assay("status", home=place.home)[1]
+    place.service.put(silver, "stg_access__attempts", pa.table({"batch_id": kept[1:]}))
+    assert "bronze is not silver + duplicates" in assay("ledger", home=place.home)[1]
+    key = pa.table({"region": ["eu"], "version": [1], "key_id": ["another"]})
+    place.service.put(place.dataset, "silver_key", key)
+    assert "does not hold the key that silver was made with" in assay("status", home=place.home)[1]
+
+
+def test_an_account_that_only_lands_makes_nothing_and_has_no_keys(
+    place: Place, sent: Path, tmp_path: Path
+):
+    before = dict(place.service.warehouse.datasets)
+    lander = make(place.service, tmp_path / "lander", "eu", place.dataset, "--land-only")
+    assert place.service.warehouse.datasets == before
+    assert not lander.home.vault.exists()
+    assert assay("land", "attempts", sent, home=lander.home)[0] == 0
+    landed_whole(lander, sent)
+    assert "vault" not in assay("status", home=lander.home)[1].lower()
 
 
 # --- what fails
