@@ -220,6 +220,22 @@ def test_the_reader_has_gold_and_nothing_else(service: StandIn, tmp_path: Path):
     assert writes == {"_silver", "_gold", "main"}
 
 
+@pytest.mark.parametrize("layer", ["_bronze", "_silver", "_gold", "_vault"])
+def test_nobody_gets_in_by_seeing_the_project(place: Place, layer: str):
+    """As BigQuery's own default for a dataset would have it. Who was let in by name stays."""
+    client = bigquery_client()
+    dataset = client.get_dataset(f"{PROJECT}.{place.dataset}{layer}")
+    dataset.access_entries = [
+        bigquery.AccessEntry("READER", "specialGroup", "projectReaders"),
+        bigquery.AccessEntry("WRITER", "specialGroup", "projectWriters"),
+        bigquery.AccessEntry("READER", "userByEmail", "auditor@x.example"),
+    ]
+    client.update_dataset(dataset, ["access_entries"])
+    make(place.service, place.home.path, "eu", place.dataset)
+    entries = client.get_dataset(dataset.reference).access_entries
+    assert [entry.entity_id for entry in entries] == ["auditor@x.example"]
+
+
 def test_a_copy_for_recovery_is_made_once_and_nobody_is_granted_it(
     service: StandIn, tmp_path: Path
 ):
