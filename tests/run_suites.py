@@ -81,15 +81,12 @@ def has_sql(folder: str) -> bool:
     return any((PROJECT / folder).rglob("*.sql"))
 
 
-def readme() -> bool:
-    """Every command of the README, run as it stands, in a home of its own."""
-    return run(BIN / "pytest", "tests/readme")
-
-
 def pytest(*folders: str) -> Callable[[], bool]:
     """Run the tests below some folders, two files at a time, on one demo for all suites."""
-    options = ["--numprocesses=2", "--dist=loadfile", "--durations=5"]
-    return lambda: run(BIN / "pytest", *folders, *options, ASSAY_TEST_SHARED=SHARED.name)
+    two = ["--numprocesses=2", "--dist=loadfile", "--no-loadscope-reorder"]
+    return lambda: run(
+        BIN / "pytest", *folders, *two, "--durations=5", ASSAY_TEST_SHARED=SHARED.name
+    )
 
 
 # name: (budget in seconds, what to run)
@@ -98,8 +95,7 @@ SUITES: dict[str, tuple[int, Callable[[], bool]]] = {
     "dbt": (270, pytest("tests/dbt")),
     "loaders and faults": (420, pytest("tests/loaders", "tests/faults")),
     "privacy": (300, pytest("tests/privacy")),
-    "publish": (140, pytest("tests/publish")),
-    "readme": (100, readme),
+    "publish and readme": (140, pytest("tests/publish", "tests/readme")),
 }
 
 

@@ -19,6 +19,8 @@ from conftest import MODELS_ONLY, PROJECT, Demo, dbt_environment, run_dbt
 
 from loaders.home import Home, init_home
 
+pytestmark = pytest.mark.slow
+
 IS_LONG = bool(os.environ.get("ASSAY_LONG"))
 BATCHES = 20 if IS_LONG else 10
 ORDERS = 3 if IS_LONG else 1

@@ -19,6 +19,8 @@ from loaders.demo import write_demo
 from loaders.home import Home, bronze_reader, init_home
 from loaders.landing.batches import land_file
 
+pytestmark = pytest.mark.slow
+
 ASSAY = Path(sys.executable).with_name("assay")
 STAGED = "silver.stg_access__attempts"
 FACT = "silver.int_access__published_attempts"

@@ -32,6 +32,8 @@ from loaders.landing.batches import land_file
 from loaders.status import read_status
 from loaders.vault.rotation import rotate
 
+pytestmark = pytest.mark.slow
+
 ASSAY = Path(sys.executable).with_name("assay")
 EVENTS = 6_000
 COMPUTED_AT = {"updated_at", "labelled_at"}
