@@ -22,6 +22,7 @@ BIN = Path(sys.executable).parent
 CACHE = PROJECT / ".cache"
 LINT_HOME = CACHE / "lint-home"
 LINES_OF_A_COMPLAINT = 40
+PROCESSES = 2  # of a step that can use more than one
 # Where the suites find what one of them made; gone when this process is.
 SHARED = tempfile.TemporaryDirectory(prefix="suites-")
 
@@ -61,14 +62,15 @@ def lint() -> bool:
         "DBT_TARGET_PATH": str(CACHE / "lint-target"),
         "DBT_LOG_PATH": str(CACHE / "lint-logs"),
     }
-    sql = ["models", "tests/singular", "tests/macros", "analyses"]
+    folders = ["models", "tests/singular", "tests/macros", "analyses"]
+    sqlfluff = ("lint", "--disable-progress-bar", f"--processes={PROCESSES}")
     steps = [
         (BIN / "ruff", "check", "."),
         (BIN / "ruff", "format", "--check", "."),
         (BIN / "mypy",),
         (BIN / "assay", "init", "--home", LINT_HOME),
         (BIN / "dbt", "--quiet", "seed"),
-        (BIN / "sqlfluff", "lint", "--disable-progress-bar", *[p for p in sql if has_sql(p)]),
+        (BIN / "sqlfluff", *sqlfluff, *filter(has_sql, folders)),
         # Where dbt-bouncer looks for the manifest.
         (BIN / "dbt", "--quiet", "parse", "--target-path", "target"),
         (BIN / "dbt-bouncer", "run"),
@@ -82,10 +84,10 @@ def has_sql(folder: str) -> bool:
 
 
 def pytest(*folders: str) -> Callable[[], bool]:
-    """Run the tests below some folders, two files at a time, on one demo for all suites."""
-    two = ["--numprocesses=2", "--dist=loadfile", "--no-loadscope-reorder"]
+    """Run the tests below some folders, some files at once, on one demo for all suites."""
+    at_once = [f"--numprocesses={PROCESSES}", "--dist=loadfile", "--no-loadscope-reorder"]
     return lambda: run(
-        BIN / "pytest", *folders, *two, "--durations=5", ASSAY_TEST_SHARED=SHARED.name
+        BIN / "pytest", *folders, *at_once, "--durations=5", ASSAY_TEST_SHARED=SHARED.name
     )
 
 
