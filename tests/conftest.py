@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,12 +17,14 @@ import pytest
 from loaders.demo import write_demo
 from loaders.home import Home, init_home
 from loaders.landing.batches import land_file
+from loaders.leases import leased
 
 PROJECT = Path(__file__).resolve().parent.parent
 DEMO_EVENTS = int(os.environ.get("ASSAY_TEST_DEMO_EVENTS", "40000"))
 DEMO_END = datetime(2026, 6, 1, tzinfo=UTC)
 
-Dbt = Callable[..., subprocess.CompletedProcess[str]]
+# For builds that need not test once more what is tested elsewhere.
+MODELS_ONLY = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
 
 
 def run_dbt(
@@ -44,8 +46,12 @@ def run_dbt(
 
 
 def dbt_environment(home: Path) -> dict[str, str]:
-    """Where dbt finds the home, and where it puts what it writes."""
+    """Where dbt finds the home, and where it puts what it writes.
+
+    Unit tests bring their own rows and ask nothing of a home: the build of the demo runs them.
+    """
     return {
+        "DBT_EXCLUDE_RESOURCE_TYPES": "unit_test",
         "ASSAY_HOME": str(home),
         "DBT_TARGET_PATH": str(home / "target"),
         "DBT_LOG_PATH": str(home / "logs"),
@@ -54,15 +60,21 @@ def dbt_environment(home: Path) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Demo:
-    """A home in which the demo was landed and built. Read it; make your own to change one.
+    """A home in which the demo was landed and built, and which other processes read as well.
 
-    Files and key are those of the attempts.
+    Read it; take a copy to change it, or to run dbt, which wants the warehouse for itself. Files
+    and key are those of the attempts.
     """
 
     home: Home
     files: list[Path]
     key: dict[str, Any]
     deposits: dict[str, Any]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take long come first: begun last, they would keep everybody waiting."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 @pytest.fixture
@@ -73,15 +85,33 @@ def home(tmp_path: Path) -> Home:
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
-    """The demo, landed and built once for the whole session."""
-    made, _ = init_home(tmp_path_factory.mktemp("demo") / "home")
-    folder = made.path / "demo"
-    write_demo(folder, DEMO_EVENTS, 7, DEMO_END)
-    files = sorted(folder.glob("attempts-*"))
-    for file in files:
-        land_file(made, "attempts", file)
-    for file in sorted(folder.glob("deposit_attempts-*")):
-        land_file(made, "deposit_attempts", file)
-    run_dbt(made, "build")
-    key = json.loads((folder / "answer_key.json").read_text(encoding="utf-8"))
+    """The demo, landed and built once, whichever process of the run wants it first."""
+    folder = shared_folder(tmp_path_factory) / "demo"
+    made, done = Home(folder / "home"), folder / "done"
+    with leased(folder):
+        if not done.exists():
+            shutil.rmtree(folder, ignore_errors=True)  # what a process left that failed
+            build_demo(made)
+            done.touch()
+    files = sorted((made.path / "demo").glob("attempts-*"))
+    key = json.loads((made.path / "demo" / "answer_key.json").read_text(encoding="utf-8"))
     return Demo(made, files, key["attempts"], key["deposit_attempts"])
+
+
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that is the same for all processes of a run."""
+    if given := os.environ.get("ASSAY_TEST_SHARED"):
+        return Path(given)
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+def build_demo(home: Home) -> None:
+    """Write the demo into a new home, land it and build it, with all tests there are."""
+    init_home(home.path)
+    folder = home.path / "demo"
+    write_demo(folder, DEMO_EVENTS, 7, DEMO_END)
+    for table in ("attempts", "deposit_attempts"):
+        for file in sorted(folder.glob(f"{table}-*")):
+            land_file(home, table, file)
+    run_dbt(home, "build", DBT_EXCLUDE_RESOURCE_TYPES="")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections import deque
 from collections.abc import Callable
@@ -21,6 +22,9 @@ BIN = Path(sys.executable).parent
 CACHE = PROJECT / ".cache"
 LINT_HOME = CACHE / "lint-home"
 LINES_OF_A_COMPLAINT = 40
+PROCESSES = 2  # of a step that can use more than one
+# Where the suites find what one of them made; gone when this process is.
+SHARED = tempfile.TemporaryDirectory(prefix="suites-")
 
 
 # What the failed steps printed last.
@@ -58,14 +62,15 @@ def lint() -> bool:
         "DBT_TARGET_PATH": str(CACHE / "lint-target"),
         "DBT_LOG_PATH": str(CACHE / "lint-logs"),
     }
-    sql = ["models", "tests/singular", "tests/macros", "analyses"]
+    folders = ["models", "tests/singular", "tests/macros", "analyses"]
+    sqlfluff = ("lint", "--disable-progress-bar", f"--processes={PROCESSES}")
     steps = [
         (BIN / "ruff", "check", "."),
         (BIN / "ruff", "format", "--check", "."),
         (BIN / "mypy",),
         (BIN / "assay", "init", "--home", LINT_HOME),
         (BIN / "dbt", "--quiet", "seed"),
-        (BIN / "sqlfluff", "lint", "--disable-progress-bar", *[p for p in sql if has_sql(p)]),
+        (BIN / "sqlfluff", *sqlfluff, *filter(has_sql, folders)),
         # Where dbt-bouncer looks for the manifest.
         (BIN / "dbt", "--quiet", "parse", "--target-path", "target"),
         (BIN / "dbt-bouncer", "run"),
@@ -78,14 +83,12 @@ def has_sql(folder: str) -> bool:
     return any((PROJECT / folder).rglob("*.sql"))
 
 
-def readme() -> bool:
-    """Every command of the README, run as it stands, in a home of its own."""
-    return run(BIN / "pytest", "tests/readme")
-
-
 def pytest(*folders: str) -> Callable[[], bool]:
-    """Run the tests below some folders."""
-    return lambda: run(BIN / "pytest", *folders, "--durations=5")
+    """Run the tests below some folders, some files at once, on one demo for all suites."""
+    at_once = [f"--numprocesses={PROCESSES}", "--dist=loadfile", "--no-loadscope-reorder"]
+    return lambda: run(
+        BIN / "pytest", *folders, *at_once, "--durations=5", ASSAY_TEST_SHARED=SHARED.name
+    )
 
 
 # name: (budget in seconds, what to run)
@@ -94,8 +97,7 @@ SUITES: dict[str, tuple[int, Callable[[], bool]]] = {
     "dbt": (270, pytest("tests/dbt")),
     "loaders and faults": (420, pytest("tests/loaders", "tests/faults")),
     "privacy": (300, pytest("tests/privacy")),
-    "publish": (140, pytest("tests/publish")),
-    "readme": (100, readme),
+    "publish and readme": (140, pytest("tests/publish", "tests/readme")),
 }
 
 

@@ -20,12 +20,15 @@ NAMES = [path.stem for path in ANALYSES]
 
 @pytest.fixture(scope="module")
 def compiled(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """SQL of each analysis as dbt renders it."""
-    target = tmp_path_factory.mktemp("compiled")
-    select = ("--select", "resource_type:analysis")
-    run_dbt(demo.home, "compile", *select, DBT_TARGET_PATH=str(target))
-    folder = target / "compiled" / "assay" / "analyses"
-    return {path.stem: path.read_text(encoding="utf-8") for path in folder.rglob("*.sql")}
+    """SQL of each analysis as dbt renders it in a copy of the demo, for the demo."""
+    copy = Home(tmp_path_factory.mktemp("compiled") / "home")
+    shutil.copytree(demo.home.path, copy.path, ignore=shutil.ignore_patterns("demo", "target"))
+    run_dbt(copy, "compile", "--select", "resource_type:analysis")
+    folder = copy.path / "target" / "compiled" / "assay" / "analyses"
+    return {
+        path.stem: path.read_text(encoding="utf-8").replace(str(copy.path), str(demo.home.path))
+        for path in folder.rglob("*.sql")
+    }
 
 
 @pytest.fixture(scope="module")

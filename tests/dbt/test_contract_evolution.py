@@ -18,14 +18,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from conftest import PROJECT, dbt_environment
+from conftest import MODELS_ONLY, PROJECT, dbt_environment
 
 from loaders.home import Home, init_home
 from loaders.landing.batches import land_file
 
 PEOPLE = 30
 PARTS = ["loaders", "macros", "models", "seeds", "tests", "dbt_project.yml", "profiles.yml"]
-MODELS_ONLY = ["--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"]
 # Where silver takes the new column up.
 STEPS = [
     (

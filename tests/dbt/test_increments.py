@@ -15,9 +15,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import PROJECT, Demo, dbt_environment, run_dbt
+from conftest import MODELS_ONLY, PROJECT, Demo, dbt_environment, run_dbt
 
 from loaders.home import Home, init_home
+
+pytestmark = pytest.mark.slow
 
 IS_LONG = bool(os.environ.get("ASSAY_LONG"))
 BATCHES = 20 if IS_LONG else 10
@@ -93,7 +95,7 @@ def bronze(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Home:
         folder = home.bronze / "attempts" / "ingest_date=2026-06-02"
         folder.mkdir(exist_ok=True)
         pq.write_table(batch, folder / f"{facts['batch_id'][0]}.parquet")
-    run_dbt(home, "build")
+    run_dbt(home, "build", *MODELS_ONLY)
     return home
 
 
@@ -119,14 +121,14 @@ def test_shuffled_increments_give_the_same_rows(bronze: Home, tmp_path: Path, or
     different = {table: len(set(expected[table]) ^ set(actual[table])) for table in expected}
     assert {table: n for table, n in different.items() if n} == {}, f"seed {seed}"
     assert all(len(expected[table]) == len(actual[table]) for table in expected)
-    run_dbt(home, "test", "--exclude", "test_type:unit")
+    run_dbt(home, "test")
 
 
 def test_another_time_zone_gives_the_same_rows(bronze: Home, tmp_path: Path):
     """A build under TZ=Asia/Tokyo equals one under UTC."""
     home = Home(tmp_path / "home")
     shutil.copytree(bronze.path, home.path, ignore=shutil.ignore_patterns("warehouse*", "target"))
-    run_dbt(home, "build", "--exclude", "test_type:data", "test_type:unit", TZ="Asia/Tokyo")
+    run_dbt(home, "build", *MODELS_ONLY, TZ="Asia/Tokyo")
     assert all_rows(home) == all_rows(bronze)
 
 

@@ -13,11 +13,13 @@ from pathlib import Path
 import duckdb
 import pyarrow.parquet as pq
 import pytest
-from conftest import dbt_environment, run_dbt
+from conftest import MODELS_ONLY, dbt_environment, run_dbt
 
 from loaders.demo import write_demo
 from loaders.home import Home, bronze_reader, init_home
 from loaders.landing.batches import land_file
+
+pytestmark = pytest.mark.slow
 
 ASSAY = Path(sys.executable).with_name("assay")
 STAGED = "silver.stg_access__attempts"
@@ -56,7 +58,7 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Home:
         write_demo(days, 5_000, end, datetime(2026, 5, 1, tzinfo=UTC) + timedelta(days=end))
         for file in sorted(days.glob("attempts-*")):
             land_file(made, "attempts", file)
-    run_dbt(made, "build")
+    run_dbt(made, "build", *MODELS_ONLY)
     return made
 
 

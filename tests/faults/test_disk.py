@@ -25,6 +25,8 @@ from loaders.durable import durable_rename
 from loaders.home import Home, init_home
 from loaders.sinks.parquet import ParquetSink
 
+pytestmark = pytest.mark.slow
+
 IS_LONG = "ASSAY_LONG" in os.environ
 ROWS, REFUSED = 40, 3
 TABLES = {"attempts": ROWS, "dead_letters": REFUSED, "landing_ledger": 1}

@@ -210,8 +210,15 @@ def test_what_is_about_the_warehouse_names_what_to_use_instead(away: Home, comma
     assert "{" not in line.replace('{"rebuild": {"model": MODEL, "from": DAY, "to": DAY}}', "")
 
 
+@pytest.mark.parametrize("names", [("My Project",), ("p`; drop",), ("proj", "--dataset", "a.b")])
+def test_a_name_that_cannot_be_one_is_refused(tmp_path: Path, names: tuple[str, ...]):
+    code, line = run("init", "--home", tmp_path / "h", "--bigquery", *names)
+    assert (code, line.count("\n")) == (1, 1)
+    assert "no name of a project and dataset" in line
+
+
 def test_eu_data_has_no_replica(tmp_path: Path):
-    code, line = run("init", "--home", tmp_path / "h", "--bigquery", "p", "--replica")
+    code, line = run("init", "--home", tmp_path / "h", "--bigquery", "proj", "--replica")
     assert code == 1
     assert "Residency eu has no recovery location" in line
     assert not (tmp_path / "h").exists()

@@ -15,7 +15,7 @@ import click
 import duckdb
 import pyarrow.parquet as pq
 import pytest
-from conftest import Demo, dbt_environment, run_dbt
+from conftest import MODELS_ONLY, Demo, dbt_environment, run_dbt
 from landed import ASSAY, ATTEMPT, assay, batch_files, says_one_line
 
 from loaders import vault
@@ -315,8 +315,7 @@ def test_dbt_without_a_home_says_so_in_one_line(tmp_path: Path):
 
 def test_dbt_builds_a_fresh_home(home: Home):
     """Green, with every mart there and empty, whatever the clock of the machine says."""
-    models_only = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
-    for zone, options in (("UTC", ()), ("Asia/Tokyo", models_only)):
+    for zone, options in (("UTC", ()), ("Asia/Tokyo", MODELS_ONLY)):
         home.warehouse.unlink(missing_ok=True)
         run_dbt(home, "build", *options, TZ=zone)
         with duckdb.connect(str(home.warehouse), read_only=True) as warehouse:

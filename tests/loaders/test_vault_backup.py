@@ -13,7 +13,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from conftest import run_dbt
+from conftest import MODELS_ONLY, run_dbt
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from landed import ASSAY, assay, says_one_line
@@ -25,8 +25,6 @@ from loaders.home import Home, init_home
 from loaders.landing.batches import land_file
 from loaders.vault import backup as vault_backup
 
-# What is tested elsewhere is not tested once more.
-MODELS_ONLY = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
 WORDS = "correct horse battery staple"
 COMPUTED_AT = {"updated_at", "labelled_at"}
 

@@ -20,7 +20,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from byte_search import Needles, search
-from conftest import PROJECT, dbt_environment, run_dbt
+from conftest import MODELS_ONLY, PROJECT, dbt_environment, run_dbt
 from test_no_leak import key_needles
 from test_pseudonyms import vault_key
 
@@ -32,11 +32,12 @@ from loaders.landing.batches import land_file
 from loaders.status import read_status
 from loaders.vault.rotation import rotate
 
+pytestmark = pytest.mark.slow
+
 ASSAY = Path(sys.executable).with_name("assay")
 EVENTS = 6_000
 COMPUTED_AT = {"updated_at", "labelled_at"}
 NOT_CARRIED_OVER = "Silver is not carried over to the live key yet. Run: assay refresh"
-MODELS_ONLY = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
 
 
 @dataclass(frozen=True)

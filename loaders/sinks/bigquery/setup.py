@@ -5,6 +5,7 @@ All of it may be repeated, and a repeat changes nothing but what the contracts h
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,10 @@ _COPIED = ("bronze", "silver", "gold")  # keys have a backup of their own
 _BASIC = {"READER": VIEWER, "WRITER": EDITOR}
 # Whom BigQuery lets into a new dataset on its own: everybody who may see or edit the project.
 _PROJECT_WIDE = {"projectReaders", "projectWriters"}
+
+
+_PROJECT = re.compile(r"([a-z0-9.-]+:)?[a-z][a-z0-9-]{1,61}")
+_DATASET = re.compile(r"\w{1,1000}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,11 @@ def init_bigquery_home(
     location, a table's column has another type, or BigQuery refuses.
     """
     place = residency_of(residency)
+    if not _PROJECT.fullmatch(project) or not _DATASET.fullmatch(dataset or "d"):
+        raise AssayError(
+            "That is no name of a project and dataset of BigQuery. A dataset's has letters, digits "
+            "and underscores; a project is named by its id, not by its title."
+        )
     target = Target(project, dataset or f"assay_{residency}", place.bigquery_location)
     if replica and place.recovery_location is None:
         raise AssayError(

@@ -34,7 +34,8 @@ class StandIn:
     """A BigQuery of its own, for as long as a `with` block lasts.
 
     With `analyze_only`, statements and loads that change rows keep schemas and store nothing:
-    a whole project passes quickly with every statement analyzed. What `put` stored stays.
+    a whole project passes quickly with every statement analyzed. What `put` stored stays, and what
+    was stored before `analyze_only` was set.
     """
 
     def __init__(
@@ -72,6 +73,15 @@ class StandIn:
     def endpoint(self) -> str:
         """Where clients find it."""
         return f"http://127.0.0.1:{self._port}"
+
+    @property
+    def analyze_only(self) -> bool:
+        """Whether changes of rows are analyzed and not made."""
+        return not self._jobs.stores_rows
+
+    @analyze_only.setter
+    def analyze_only(self, value: bool) -> None:
+        self._jobs.stores_rows = not value
 
     @property
     def jobs(self) -> list[Job]:

@@ -12,7 +12,7 @@ from zetasql.wasi._pb2.zetasql.parser.ast_enums_pb2 import (
 )
 
 from . import rules
-from .errors import already_exists, invalid_query, not_found
+from .errors import ServiceError, already_exists, invalid_query, not_found
 from .googlesql import Column, Rows
 from .outcome import Outcome
 from .syntax import Node, identifiers
@@ -27,6 +27,8 @@ _DAY_MS = 86_400_000
 
 def _create_table(statement: Statement) -> Outcome:
     node = statement.node
+    if node.copy_data_source or node.clone_data_source:
+        raise ServiceError("notImplemented", "The stand-in does not run CREATE TABLE COPY or CLONE")
     path = identifiers(node.name)
     temporary = node.scope == ASTCreateStatementEnums.TEMPORARY
     kind = "CREATE_TABLE_AS_SELECT" if node.query else "CREATE_TABLE"
@@ -50,7 +52,8 @@ def _create_table(statement: Statement) -> Outcome:
     rules.check_clustering(table.fields, table.properties)
     _set_table_options(table.properties, options)
     if node.query and statement.settings.stores_rows:
-        table.replace_rows(statement.evaluate(statement.edited(node.query)))
+        kinds = [column.type for column in table.rows.columns]
+        table.replace_rows(statement.evaluate_as(statement.edited(node.query), kinds))
     if target:
         statement.warehouse.put(target, table)
     else:
@@ -238,13 +241,14 @@ def _alter_table(statement: Statement) -> Outcome:
     definitions = {d.name: d for d in statement.analyze().find("ResolvedColumnDefinition")}
     table = statement.warehouse.table(target, statement.settings.location)
     for action in node.action_list.actions:
-        if action.kind not in _TABLE_ACTIONS:
-            raise invalid_query(f"The stand-in does not run {action.kind}")
-        _TABLE_ACTIONS[action.kind](statement, action, table, definitions)
         if action.kind == "ASTRenameToClause":
             statement.warehouse.drop(target)
             renamed = TableName(target.project, target.dataset, identifiers(action.new_name)[-1])
             statement.warehouse.put(renamed, table)
+        elif action.kind in _TABLE_ACTIONS:
+            _TABLE_ACTIONS[action.kind](statement, action, table, definitions)
+        else:
+            raise ServiceError("notImplemented", f"The stand-in does not run {action.kind}")
     return Outcome(f"ALTER_{word}", target=target, operation="ALTER")
 
 
@@ -294,17 +298,12 @@ def _drop_not_null(_: Statement, action: Node, table: Table, __: dict[str, Node]
     ]
 
 
-def _rename(_: Statement, __: Node, ___: Table, ____: dict[str, Node]) -> None:
-    """The table moves after all other actions are done."""
-
-
 _TABLE_ACTIONS = {
     "ASTAddColumnAction": _add_column,
     "ASTDropColumnAction": _drop_column,
     "ASTSetOptionsAction": _set_options,
     "ASTAlterColumnOptionsAction": _set_column_options,
     "ASTAlterColumnDropNotNullAction": _drop_not_null,
-    "ASTRenameToClause": _rename,
 }
 
 

@@ -133,7 +133,7 @@ def _insert(statement: Statement) -> Outcome:
     else:
         rows = (_values_row(statement, row, table, places) for row in node.rows.rows)
         query = " UNION ALL ".join(rows)
-    given = _assignable(statement, statement.evaluate(query), table, places)
+    given = statement.evaluate_as(query, [table.rows.columns[place].type for place in places])
     changes.inserted = _complete(given, table, places)
     return _finish(statement, changes, "INSERT")
 
@@ -144,16 +144,6 @@ def _values_row(statement: Statement, row: Node, table: Table, places: list[int]
         default = value.kind == "ASTDefaultLiteral"
         values.append(_cast("NULL" if default else statement.edited(value), table, place))
     return f"SELECT {', '.join(values)}"
-
-
-def _assignable(statement: Statement, rows: Rows, table: Table, places: list[int]) -> Rows:
-    """The rows in the types of the columns that they go to: literals may come in another."""
-    wanted = [table.rows.columns[place].type for place in places]
-    if [column.type for column in rows.columns] == wanted:
-        return rows
-    source = Rows([Column(f"c{n}", c.type) for n, c in enumerate(rows.columns)], rows.content)
-    values = (_cast(f"c{n}", table, place) for n, place in enumerate(places))
-    return statement.evaluate(f"SELECT {', '.join(values)} FROM __given", __given=source)
 
 
 def _complete(rows: Rows, table: Table, places: list[int]) -> list:
@@ -309,10 +299,11 @@ class _Merge:
         if action.insert_row.values:
             select = _values_row(self.statement, action.insert_row, self.table, places)
         lonely = _without_numbers(_without(self.source, self.matched_source))
-        found = self.statement.evaluate(
-            f"{select} FROM __lonely AS `{self.source_alias}` WHERE {condition}", __lonely=lonely
+        given = self.statement.evaluate_as(
+            f"{select} FROM __lonely AS `{self.source_alias}` WHERE {condition}",
+            [self.table.rows.columns[place].type for place in places],
+            __lonely=lonely,
         )
-        given = _assignable(self.statement, found, self.table, places)
         changes.inserted += _complete(given, self.table, places)
 
 

@@ -151,7 +151,7 @@ class Jobs:
         self.log: list[Job] = []
         self.lock = threading.RLock()
         self._engine = engine
-        self._stores_rows = stores_rows
+        self.stores_rows = stores_rows
         self._faults: list[_Fault] = []
 
     def fail_next(
@@ -249,7 +249,7 @@ class Jobs:
             ),
             named={name.lower(): value for name, value in parameters if name},
             positional=[value for name, value in parameters if not name],
-            stores_rows=self._stores_rows,
+            stores_rows=self.stores_rows,
         )
         script = Script(work["query"], self.warehouse, self._engine, settings, self.count)
         try:
@@ -299,7 +299,7 @@ class Jobs:
     def _write(self, name: TableName, given: Table, work: dict[str, Any], default: str) -> None:
         """Put rows into a table as the dispositions of a job say."""
         disposition = work.get("writeDisposition", default)
-        if not self._stores_rows:
+        if not self.stores_rows:
             given.rows = Rows(given.rows.columns)
         if not self.warehouse.has(name):
             if work.get("createDisposition") == "CREATE_NEVER":

@@ -173,8 +173,24 @@ def _read_parquet(data: bytes, load: dict[str, Any], name: TableName) -> Table:
                     f"Provided Schema does not match Table {name}. "
                     f"Cannot add fields (field: {column.name})"
                 )
-    table.replace_rows(_encode_arrow(read, table))
+    rows = read if inference else _lists_as_records(read)
+    table.replace_rows(_encode_arrow(rows, table))
     return table
+
+
+def _lists_as_records(data: pa.Table) -> pa.Table:
+    """Columns of lists as the records that Parquet stores: `{"list": [{"element": …}]}`."""
+    for place, field in enumerate(data.schema):
+        if pa.types.is_list(field.type) or pa.types.is_large_list(field.type):
+            item = field.type.value_field.name
+            lists = data.column(place).to_pylist()
+            records = [
+                None if items is None else {"list": [{item: value} for value in items]}
+                for items in lists
+            ]
+            kind = pa.struct([("list", pa.list_(pa.struct([field.type.value_field])))])
+            data = data.set_column(place, field.name, pa.array(records, kind))
+    return data
 
 
 def _encode_arrow(data: pa.Table, table: Table) -> Rows:

@@ -61,7 +61,8 @@ class Service:
             match = pattern.fullmatch(path)
             if wanted == method and match:
                 parameters = {name: unquote(value) for name, value in match.groupdict().items()}
-                return handler(self, request, **parameters)
+                with self.jobs.lock:  # a job may change what a request lists
+                    return handler(self, request, **parameters)
         raise ServiceError("notImplemented", f"The stand-in does not answer {method} {path}")
 
     # Jobs

@@ -7,13 +7,16 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from zetasql.wasi._pb2.zetasql.public.type_pb2 import TypeProto
+from zetasql.wasi._pb2.zetasql.public.value_pb2 import ValueProto
+
 from . import ddl, dml
 from .errors import ServiceError, invalid_query
 from .googlesql import Column, GoogleSql, Rows, Scalar, Scope, SqlError
 from .information_schema import information_schema
 from .outcome import Outcome
 from .syntax import Node, Text, identifiers
-from .values import decode_rows
+from .values import decode_rows, type_name
 from .warehouse import Table, TableName, Warehouse
 
 
@@ -143,7 +146,7 @@ class Statement:
         self.text = Text(script.text, self._engine_edits())
 
     def run(self) -> Outcome:
-        """Analyze the statement as it is written, then do what it says."""
+        """Do what the statement says. What GoogleSQL refuses is refused in its words."""
         if self.node.kind in _SCRIPTING:
             return _SCRIPTING[self.node.kind](self)
         if self.node.kind not in _STATEMENTS:
@@ -262,6 +265,19 @@ class Statement:
         except SqlError as error:
             raise invalid_query(str(error)) from None
 
+    def evaluate_as(self, query: str, kinds: list[TypeProto], **relations: Rows) -> Rows:
+        """The rows of a query in the types of the columns they go to: literals may have others."""
+        rows = self.evaluate(query, **relations)
+        if [column.type for column in rows.columns] == kinds:
+            return rows
+        given = Rows([Column(f"c{n}", c.type) for n, c in enumerate(rows.columns)], rows.content)
+        casts = []
+        for place, kind in enumerate(kinds):
+            # A bare NULL or [] comes as an INT64, which not every type can be cast from.
+            bare = all(_is_bare(row.cell[place]) for row in rows.rows)
+            casts.append(f"CAST({'NULL' if bare else f'c{place}'} AS {type_name(kind)})")
+        return self.evaluate(f"SELECT {', '.join(casts)} FROM __given", __given=given)
+
     def options(self, node: Node | None) -> dict[str, Any]:
         """The values of an OPTIONS list."""
         if node is None or not node.options_entries:
@@ -269,6 +285,12 @@ class Statement:
         entries = {entry.name.id_string.lower(): entry.value for entry in node.options_entries}
         values = (f"{self.edited(value)} AS `{name}`" for name, value in entries.items())
         return decode_rows(self.evaluate(f"SELECT {', '.join(values)}"))[0]
+
+
+def _is_bare(cell: ValueProto) -> bool:
+    """Whether a value is null or an empty array."""
+    held = cell.WhichOneof("value")
+    return held is None or (held == "array_value" and not cell.array_value.element)
 
 
 def result_columns(columns: list[Column]) -> list[Column]:
@@ -290,8 +312,13 @@ def result_columns(columns: list[Column]) -> list[Column]:
 
 
 def _select(statement: Statement) -> Outcome:
-    statement.analyze()
-    rows = statement.evaluate(statement.edited(statement.node))
+    """Evaluating a query analyzes it too; as it is written only to tell what is wrong with it."""
+    try:
+        rows = statement.evaluate(statement.edited(statement.node))
+    except ServiceError:
+        statement.analyze()
+        raise
+    statement.script.count.analyzed += 1
     return Outcome("SELECT", Rows(result_columns(rows.columns), rows.content))
 
 

@@ -6,8 +6,8 @@ node is wrapped in a choice per base class and keeps inherited fields in a chain
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from google.protobuf.message import Message
@@ -51,19 +51,28 @@ class Node:
             message = message.parent
         return message.parse_location_range.start, message.parse_location_range.end
 
-    def find(self, *kinds: str) -> Iterator[Node]:
-        """The nodes of some kinds below this one, itself included, in the order of the text."""
-        wanted = {f"{kind}Proto" for kind in kinds}
+    def find(self, kind: str) -> list[Node]:
+        """The nodes of a kind below this one, itself included, in the order of the text."""
+        return [Node(message) for message in self._below.get(f"{kind}Proto", ())]
+
+    @cached_property
+    def _below(self) -> dict[str, list[Message]]:
+        """All messages from here on, by their class: one walk serves many questions."""
+        found: dict[str, list[Message]] = {}
         stack = [self.message]
         while stack:
             message = stack.pop()
-            if message.DESCRIPTOR.name in wanted:
-                yield Node(message)
+            found.setdefault(message.DESCRIPTOR.name, []).append(message)
             children: list[Message] = []
             for descriptor, value in message.ListFields():
-                if descriptor.message_type and descriptor.name != "parse_location_range":
+                if descriptor.message_type and descriptor.message_type.name not in _WITHOUT_NODES:
                     children.extend(value if descriptor.is_repeated else [value])
             stack.extend(reversed(children))
+        return found
+
+
+# Messages that hold no nodes: the root of all classes, and a place in the text.
+_WITHOUT_NODES = {"ASTNodeProto", "ParseLocationRangeProto"}
 
 
 def identifiers(path: Node) -> tuple[str, ...]:

@@ -49,6 +49,12 @@ def simple_type(name: str) -> TypeProto:
     return TypeProto(type_kind=KINDS[_ALIASES.get(name, name)])
 
 
+def protocol_name(name: str) -> str:
+    """The protocol's own name of a type, by any of its names."""
+    name = name.upper()
+    return {"STRUCT": "RECORD", "INT": "INTEGER"}.get(name) or _PROTOCOL_NAMES.get(name, name)
+
+
 def array_of(element: TypeProto) -> TypeProto:
     """The type of an array."""
     array = TypeProto(type_kind=ARRAY)

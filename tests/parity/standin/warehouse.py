@@ -9,7 +9,7 @@ from typing import Any
 
 from .errors import ServiceError, already_exists, invalid_query, not_found
 from .googlesql import Rows
-from .values import to_column
+from .values import protocol_name, to_column
 
 # What a table resource says beside its schema, kept as REST carries it.
 TABLE_PROPERTIES = [
@@ -67,8 +67,9 @@ def now_ms() -> int:
 
 
 def plain_field(field: dict[str, Any]) -> dict[str, Any]:
-    """A field of a schema without what says nothing, as BigQuery gives it back."""
+    """A field of a schema as BigQuery gives it back: its own type names, nothing empty."""
     kept = {name: value for name, value in field.items() if value and name != "policyTags"}
+    kept["type"] = protocol_name(kept["type"])
     if field.get("policyTags", {}).get("names"):
         kept["policyTags"] = field["policyTags"]
     if "fields" in kept:
