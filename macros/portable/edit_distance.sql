@@ -1,4 +1,7 @@
-{#- BigQuery knows no swap of two letters: there, one pair of neighbours is tried in either order. -#}
+{#-
+    BigQuery knows no swap of two letters. There, every swap of neighbours is tried in either text,
+    and two swaps are found where one in each makes both texts equal: exact up to a distance of 2.
+-#}
 {%- macro edit_distance(one, other) -%}
     {{ return(adapter.dispatch('edit_distance', 'assay')(one, other)) }}
 {%- endmacro -%}
@@ -12,17 +15,20 @@
 {%- endmacro -%}
 
 {%- macro bigquery__edit_distance(one, other) -%}
-    (
-        select least(
-            edit_distance({{ one }}, {{ other }}),
-            1 + min(edit_distance(
-                concat(
-                    substr({{ one }}, 1, place - 1), substr({{ one }}, place + 1, 1),
-                    substr({{ one }}, place, 1), substr({{ one }}, place + 2)
-                ),
-                {{ other }}
+    least(
+        edit_distance({{ one }}, {{ other }}),
+        (
+            select 1 + min(least(
+                edit_distance({{ swapped(one, 'place') }}, {{ other }}),
+                edit_distance({{ one }}, {{ swapped(other, 'place') }})
             ))
+            from unnest(generate_array(1, greatest(length({{ one }}), length({{ other }}), 2) - 1)) as place
+        ),
+        (
+            select if(count(*) > 0, 2, 1000)
+            from unnest(generate_array(1, greatest(length({{ one }}), 2) - 1)) as place
+            inner join unnest(generate_array(1, greatest(length({{ other }}), 2) - 1)) as other_place
+                on {{ swapped(one, 'place') }} = {{ swapped(other, 'other_place') }}
         )
-        from unnest(generate_array(1, greatest(length({{ one }}) - 1, 1))) as place
     )
 {%- endmacro -%}

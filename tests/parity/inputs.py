@@ -66,7 +66,8 @@ def write_batches(folder: Path, seed: int, rows: int) -> dict[str, list[Path]]:
             for row in rng.sample(first, rows // 20)
         ]
         files[table] = [
-            _written(folder / f"{table}-{n}.jsonl", batch) for n, batch in enumerate((first, second))
+            _written(folder / f"{table}-{n}.jsonl", batch)
+            for n, batch in enumerate((first, second))
         ]
     return files
 

@@ -59,7 +59,9 @@ def test_every_statement_is_accepted(built: Built, capsys: pytest.CaptureFixture
     nodes = {node for job in standin.jobs if job.statement for node in _nodes(job.statement)}
     manifest = json.loads((home.path / "target" / "manifest.json").read_text(encoding="utf-8"))
     wanted = {
-        name for name, node in manifest["nodes"].items() if node["resource_type"] in {"model", "test"}
+        name
+        for name, node in manifest["nodes"].items()
+        if node["resource_type"] in {"model", "test"}
     }
     assert wanted - nodes == set()
     with capsys.disabled():

@@ -1,0 +1,193 @@
+"""Each portable macro gives the same value on both engines, and the one worked out by hand."""
+
+# ruff: noqa: RUF001
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import random
+import re
+import statistics
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from bigquery_home import CLOUD_PROJECT, bigquery_home, client_of, run_dbt_on
+from compiled import compile_inline, sandbox
+from google.api_core.exceptions import BadRequest
+from google.cloud import bigquery
+from standin import StandIn
+
+LAST = datetime(2026, 5, 4, 11, tzinfo=UTC)
+
+
+def zoned(text: str) -> str:
+    """A time with its zone, as each engine writes one: an argument of a macro."""
+    return (
+        f"\"cast('{text}' as \" ~ ('timestamptz' if target.type == 'duckdb' else 'timestamp') ~ ')'"
+    )
+
+
+def in_silver(text: str) -> str:
+    """The same as silver has it: an argument of a macro."""
+    return f"utc_timestamp({zoned(text)})"
+
+
+def first_text_of(document: str, path: str) -> str:
+    """What is found at one path of a JSON document."""
+    quoted = document.replace('"', '\\"')
+    return f"list_item(json_texts(\"'{quoted}'\", ['{path}']), 1)"
+
+
+# What is called, and what it gives.
+CASES: list[tuple[str, Any]] = [
+    ("iso_week(\"date '2026-05-03'\")", date(2026, 4, 27)),  # a Sunday
+    ("iso_week(\"date '2026-05-04'\")", date(2026, 5, 4)),
+    ("iso_week(\"date '2026-01-01'\")", date(2025, 12, 29)),
+    (f"utc_day({in_silver('2026-05-03 23:30:00-11:30')})", date(2026, 5, 4)),
+    (f"utc_hour({in_silver('2026-05-03 23:30:00-11:30')})", LAST),
+    (f"utc_timestamp({zoned('2026-05-04 13:00:00+02:00')})", LAST),
+    ("whole_ms('2.5')", 3),
+    ("whole_ms('-2.5')", -3),
+    ("whole_ms('0.5')", 1),
+    ("ratio('1', '4')", 0.25),
+    ("ratio('1', '0')", None),
+    ("ratio('cast(null as int64)', '4')", None),
+    ("try_cast('7', 'int64')", 7),
+    ("try_cast('1e30', 'int64')", None),
+    ("is_nan(\"cast('nan' as float64)\")", True),
+    ("is_nan('1.5')", False),
+    ("lower_case(\"'İΣ Straße'\")", "iσ straße"),
+    ("capitals(\"'de '\")", "DE"),
+    ("capitals(\"'ß'\")", None),
+    ("spelling(\"'-Credit  Card-'\")", "credit_card"),
+    ("spelling(\"'--'\")", None),
+    ("squeezed(\"' A\tb '\")", "ab"),
+    ("squeezed(\"' \t '\")", None),
+    ("host_name(\"' A.Example'\")", "a.example"),
+    ("host_name(\"'no host!'\")", "unknown"),
+    ("host_name('cast(null as string)')", "unknown"),
+    ("is_word(\"'acme_pay'\")", True),
+    ("is_word(\"'card4111111111111111'\")", False),
+    ("regexp_like(\"'abc'\", 'x')", False),
+    ("regexp_like('cast(null as string)', 'x')", None),
+    ("regexp_replace_all(\"'a.b.c'\", '[.]', '-')", "a-b-c"),
+    ("regexp_replace_all(\"'abc'\", 'x', '-')", "abc"),
+    (first_text_of('{"a": "x"}', "$.a"), "x"),
+    (first_text_of('{"a": 1.0}', "$.a"), "1.0"),
+    (first_text_of('{"a": true}', "$.a"), "true"),
+    (first_text_of('{"a": null}', "$.a"), None),
+    (first_text_of('{"b": 1}', "$.a"), None),
+    (first_text_of('{"a": [{"b": "x"}]}', "$.a[0].b"), "x"),
+    ("list_item(json_texts(\"'{}'\", ['$.a']), 2)", None),
+    ("valid_json(\"'[1]'\")", "[1]"),
+    ("valid_json(\"'{'\")", None),
+    ("valid_json(\"''\")", None),
+    ("unit_separator()", "\x1f"),
+    ("generalize_location('city', \"' DE'\", \"'Bavaria'\", \"'New\tUlm'\")", "de-bavaria-new ulm"),
+    ("generalize_location('city', \"'DE'\", 'cast(null as string)', \"'Ulm'\")", "de"),
+    ("edit_distance(\"'gmial.com'\", \"'gmail.com'\")", 1),
+    ("edit_distance(\"'gmul.com'\", \"'gmail.com'\")", 2),
+    ("edit_distance(\"'mgial.com'\", \"'gmail.com'\")", 2),  # two swaps
+    ("edit_distance(\"'axb'\", \"'ba'\")", 2),  # a letter lost, then a swap
+    ("edit_distance(\"''\", \"'ab'\")", 2),
+    ("is_one_of(\"date '2026-05-03'\", ['2026-05-03', '2026-05-04'])", True),
+    ("is_one_of(\"date '2026-05-03'\", [])", False),
+]
+
+
+KEY, MESSAGE = b"a key of some length", "Grüße\x1fan alle"
+UNHEX = "\"{}('%s')\".format('unhex' if target.type == 'duckdb' else 'from_hex')"
+PADS = [UNHEX % bytes(b ^ pad for b in KEY.ljust(64, b"\0")).hex() for pad in (0x36, 0x5C)]
+HMAC = f"hmac_sha256_hex(\"'{MESSAGE}'\", {PADS[0]}, {PADS[1]})"
+PERCENTILES = {f"percentile('x', 0.{nines}, ['true'])": int(nines) for nines in ("50", "95", "99")}
+DISTANCE = "edit_distance('one', 'other')"
+ERROR = "raise_error('No key.')"
+
+
+class Engines:
+    """The two engines, and macros as dbt compiles them for each, all in one run of dbt."""
+
+    def __init__(self, standin: StandIn, folder: Path) -> None:
+        self.duck: duckdb.DuckDBPyConnection = sandbox()
+        self.client: bigquery.Client = client_of(standin)
+        calls = [*(call for call, _ in CASES), HMAC, *PERCENTILES, DISTANCE, ERROR]
+        pieces = {f"piece{n}": f"{{{{ {call} }}}}" for n, call in enumerate(calls)}
+        marked = "\n".join(f"-- {name}\n{piece}" for name, piece in pieces.items())
+        home = bigquery_home(folder / "home")
+        compiled = run_dbt_on(standin, home, "--quiet", "compile", "--inline", marked).stdout
+        big = re.split(r"-- piece\d+\n", compiled)[1:]
+        duck = compile_inline(**pieces).values()
+        self._sql = dict(zip(calls, zip(duck, big, strict=True), strict=True))
+
+    def sql(self, call: str, query: str = "select {}") -> tuple[str, str]:
+        """A query with what a macro gives, for DuckDB and for BigQuery."""
+        ours, theirs = self._sql[call]
+        return query.format(ours), query.format(theirs)
+
+    def rows(self, duck: str, big: str) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+        """What the two engines answer."""
+        ours = self.duck.execute(duck).fetchall()
+        return ours, [tuple(row.values()) for row in self.client.query_and_wait(big)]
+
+
+@pytest.fixture(scope="module")
+def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
+    with pytest.MonkeyPatch.context() as patch, StandIn(CLOUD_PROJECT) as standin:
+        patch.setenv("BIGQUERY_EMULATOR_HOST", standin.endpoint)
+        yield Engines(standin, tmp_path_factory.mktemp("macros"))
+
+
+def in_utc(value: Any) -> Any:
+    """DuckDB keeps naive UTC."""
+    return value.replace(tzinfo=value.tzinfo or UTC) if isinstance(value, datetime) else value
+
+
+def test_values_are_those_worked_out_by_hand(engines: Engines) -> None:
+    for call, expected in CASES:
+        ((one,),), ((other,),) = engines.rows(*engines.sql(call))
+        assert (in_utc(one), in_utc(other)) == (expected, expected), call
+        assert type(one) is type(other), call
+
+
+def test_percentiles_are_interpolated_and_pass_over_nulls(engines: Engines) -> None:
+    numbers = [1.5, 2.0, 3.25, 10.0, 99.5]
+    values = " union all ".join(f"select {n} as x" for n in [*numbers, "cast(null as float64)"])
+    hundredths = statistics.quantiles(numbers, n=100, method="inclusive")
+    for call, percent in PERCENTILES.items():
+        query = f"select distinct {{}} from ({values}) as numbers"
+        for ((found,),) in engines.rows(*engines.sql(call, query)):
+            assert found == pytest.approx(hundredths[percent - 1], rel=1e-12)
+
+
+def test_hmac_is_that_of_the_standard_library(engines: Engines) -> None:
+    expected = hmac.new(KEY, MESSAGE.encode(), hashlib.sha256).hexdigest()
+    assert engines.rows(*engines.sql(HMAC)) == ([(expected,)], [(expected,)])
+
+
+def test_distances_that_count_are_the_same(engines: Engines) -> None:
+    """Of random texts, as far as 2: what is farther apart is no typo on either engine."""
+    seed = random.SystemRandom().randrange(2**32)
+    print(f"texts made with seed {seed}")
+    rng = random.Random(seed)
+    words = ["".join(rng.choices("abc", k=rng.randrange(1, 6))) for _ in range(400)]
+    pairs = " union all ".join(
+        f"select '{one}' as one, '{other}' as other"
+        for one, other in zip(words[::2], words[1::2], strict=True)
+    )
+    query = f"select one, other, least({{}}, 3) as distance from ({pairs}) as pairs order by 1, 2"
+    ours, theirs = engines.rows(*engines.sql(DISTANCE, query))
+    assert ours == theirs
+    assert {distance for *_, distance in ours} == {0, 1, 2, 3}
+
+
+def test_an_error_says_what_it_was_told_to(engines: Engines) -> None:
+    duck, big = engines.sql(ERROR)
+    with pytest.raises(duckdb.Error, match=r"No key\."):
+        engines.duck.execute(duck).fetchall()
+    with pytest.raises(BadRequest, match=r"No key\."):
+        engines.client.query_and_wait(big)
