@@ -159,6 +159,14 @@ def test_every_type_comes_back_as_it_went(run: Run) -> None:
         ("select 1 / 0", "division by zero: 1 / 0"),
         ("select error('no')", "no"),
         (
+            "select [1, null] as a",
+            "Array cannot have a null element; error in writing field a",
+        ),
+        (
+            "create table d.u as select array_agg(x) as a from unnest([1, null]) as x",
+            "Array cannot have a null element; error in writing field a",
+        ),
+        (
             "select 1 as a, 2 as a",
             "Duplicate column names in the result are not supported when a destination table "
             "is present. Found duplicate(s): a",
@@ -323,6 +331,13 @@ def test_literals_take_the_type_of_their_column(standin: StandIn, run: Run) -> N
     assert refusal(run, "create table d.copy copy d.u") == (
         "The stand-in does not run CREATE TABLE COPY or CLONE"
     )
+
+
+def test_a_stored_array_is_never_null(run: Run) -> None:
+    run("create table d.t (id int64, tags array<string>)")
+    run("insert into d.t values (1, null), (2, []), (3, ['a'])")
+    run("insert into d.t (id) values (4)")
+    assert run("select countif(tags is null), countif(array_length(tags) = 0) from d.t") == [(0, 3)]
 
 
 def test_datasets_and_who_may_read_them(client: bigquery.Client, run: Run) -> None:

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from zetasql.wasi._pb2.zetasql.public.type_pb2 import TypeProto
+from zetasql.wasi._pb2.zetasql.public.value_pb2 import ValueProto
+
 from .errors import ServiceError, invalid_query
+from .googlesql import Rows
+from .values import ARRAY
 
 _MAX_CLUSTERING_COLUMNS = 4
 _PARTITION_GRAINS = {
@@ -146,6 +151,29 @@ def check_column_is_free(name: str, properties: dict[str, Any]) -> None:
         raise invalid_query(
             f"Cannot drop column {name}: the table is partitioned or clustered by it"
         )
+
+
+def check_arrays(rows: Rows) -> None:
+    """No array in a result or a table holds a null, although one in the middle of a query may."""
+    for place, column in enumerate(rows.columns):
+        if _holds_arrays(column.type) and any(
+            _holds_null_element(row.cell[place]) for row in rows.rows
+        ):
+            raise invalid_query(
+                f"Array cannot have a null element; error in writing field {column.name}"
+            )
+
+
+def _holds_arrays(kind: TypeProto) -> bool:
+    parts = (part.field_type for part in kind.struct_type.field)
+    return kind.type_kind == ARRAY or any(_holds_arrays(part) for part in parts)
+
+
+def _holds_null_element(value: ValueProto) -> bool:
+    elements = value.array_value.element
+    return any(element.WhichOneof("value") is None for element in elements) or any(
+        _holds_null_element(part) for part in (*elements, *value.struct_value.field)
+    )
 
 
 def _type_of(name: str, fields: list[dict[str, Any]]) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from zetasql.wasi._pb2.zetasql.public.type_pb2 import TypeProto
 from zetasql.wasi._pb2.zetasql.public.value_pb2 import ValueProto
 
-from . import ddl, dml
+from . import ddl, dml, rules
 from .errors import ServiceError, invalid_query
 from .googlesql import Column, GoogleSql, Rows, Scalar, Scope, SqlError
 from .information_schema import information_schema
@@ -319,7 +319,9 @@ def _select(statement: Statement) -> Outcome:
         statement.analyze()
         raise
     statement.script.count.analyzed += 1
-    return Outcome("SELECT", Rows(result_columns(rows.columns), rows.content))
+    result = Rows(result_columns(rows.columns), rows.content)
+    rules.check_arrays(result)
+    return Outcome("SELECT", result)
 
 
 def _declare(statement: Statement) -> Outcome:

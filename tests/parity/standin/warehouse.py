@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from . import rules
 from .errors import ServiceError, already_exists, invalid_query, not_found
 from .googlesql import Rows
 from .values import protocol_name, to_column
@@ -103,12 +104,19 @@ class Table:
         return self.query is not None
 
     def replace_rows(self, rows: Rows) -> None:
-        """Take new rows, if none of them lacks what the schema requires."""
+        """Take new rows, if none of them lacks what the schema requires.
+
+        A repeated field is empty at the least, never null.
+        """
+        rules.check_arrays(rows)
         for place, described in enumerate(self.fields):
             if described.get("mode") == "REQUIRED" and any(
                 row.cell[place].WhichOneof("value") is None for row in rows.rows
             ):
                 raise invalid_query(f"Required field {described['name']} cannot be null")
+            if described.get("mode") == "REPEATED":
+                for row in rows.rows:
+                    row.cell[place].array_value.SetInParent()
         self.rows = Rows([to_column(f) for f in self.fields], rows.content)
         self.modified = now_ms()
 
