@@ -326,6 +326,7 @@ class _Handler(BaseHTTPRequestHandler):
     """One connection of a client."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # an answer in two packets would wait 40 ms for the second
     server: HttpServer
 
     def _handle(self) -> None:
