@@ -36,7 +36,9 @@ def check_batches(
 
     Without TABLE, all tables; without an option, the batches that were not found in order yet.
     """
-    opened = open_duckdb_home(home, "dbt test --target bigquery_{residency} --select source:*")
+    opened = open_duckdb_home(
+        home, "assay ledger, and dbt source freshness --target bigquery_{residency}"
+    )
     with progress("checking batches", None) as advance:
         newest = sys.maxsize if everything else batches
         result = check(opened, tables, newest, docs, lambda: advance(1))

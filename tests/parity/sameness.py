@@ -30,9 +30,10 @@ _SPELLED = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL"}
 Rows = list[tuple[Any, ...]]
 
 
-def differences(duck: Home, client: bigquery.Client) -> tuple[dict[str, int], list[str]]:
+def differences(
+    duck: Home, client: bigquery.Client, dataset: str = "assay_eu"
+) -> tuple[dict[str, int], list[str]]:
     """Compare silver and gold. Returns the rows of each table compared, and what differs."""
-    dataset = f"assay_{duck.residency}"
     compared, found = {}, []
     with duckdb.connect(str(duck.warehouse), read_only=True) as warehouse:
         for layer in ("silver", "gold"):

@@ -598,7 +598,7 @@ def test_a_refusal_is_said_in_one_line_and_loses_nothing(
         assert f"roles/bigquery.dataEditor on dataset {place.dataset}_bronze" in said
     assert place.waits() == 1
     assert place.seen() == (0, 0, 0)
-    service._jobs._faults.clear()
+    service.mend()
     assert assay("status", home=place.home)[0] == 0
     landed_whole(place, sent)
 

@@ -7,6 +7,7 @@ duplicates, then the same bronze built in datasets that are new.
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -83,6 +84,17 @@ def test_the_engines_agree(pair: Pair, capsys: pytest.CaptureFixture[str]) -> No
             print(f"\nbatch {batch}: {summary(compared)} compared, 0 differing")
     empty = {table for table, rows in compared.items() if table.startswith("gold.") and not rows}
     assert empty == set(), "nothing was compared in these"
+
+
+def test_docs_freshness_and_snapshots_are_green(pair: Pair) -> None:
+    for command in (["docs", "generate"], ["source", "freshness"], ["snapshot"]):
+        run_dbt_on(pair.standin, pair.big, *command)
+    catalog = json.loads((pair.big.path / "target/catalog.json").read_text(encoding="utf-8"))
+    assert catalog["errors"] is None
+    shown = {
+        (node["metadata"]["schema"], node["metadata"]["name"]) for node in catalog["nodes"].values()
+    }
+    assert ("assay_eu_gold", "attempts_hourly") in shown
 
 
 def test_datasets_that_are_new_agree(pair: Pair, tmp_path: Path) -> None:

@@ -117,3 +117,7 @@ class StandIn:
         A job fails when it is inserted, or, `in_job`, while it runs.
         """
         self._jobs.fail_next(reason, times, on, in_job)
+
+    def mend(self) -> None:
+        """Let no more jobs fail."""
+        self._jobs.mend()
