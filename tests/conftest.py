@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -70,6 +71,22 @@ class Demo:
     files: list[Path]
     key: dict[str, Any]
     deposits: dict[str, Any]
+
+
+@pytest.fixture
+def tell(record_property: Callable[[str, str], None]) -> Callable[[str], None]:
+    """Says a figure that is worth reading when the test passes too: it is shown at the end."""
+    return lambda line: record_property("told", line)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show what tests told, from whichever process they ran in."""
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if getattr(report, "when", None) == "call":
+                for name, line in report.user_properties:
+                    if name == "told":
+                        terminalreporter.write_line(f"{report.nodeid}: {line}")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -10,15 +10,16 @@ import json
 import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from bigquery_home import CLOUD_PROJECT, bigquery_home, run_dbt_on
 from conftest import PROJECT
 from standin import Job, StandIn
 
-from loaders.home import Home
+from loaders.home import RESIDENCIES, Home
 from loaders.residencies import residency_of
 
 Built = tuple[StandIn, Home]
@@ -49,7 +50,7 @@ def refusals(jobs: list[Job]) -> list[str]:
     return found
 
 
-def test_every_statement_is_accepted(built: Built, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_statement_is_accepted(built: Built, tell: Callable[[str], None]) -> None:
     standin, home = built
     began = time.monotonic()
     full = run_dbt_on(standin, home, "build", check=False)
@@ -64,11 +65,18 @@ def test_every_statement_is_accepted(built: Built, capsys: pytest.CaptureFixture
         if node["resource_type"] in {"model", "test"}
     }
     assert wanted - nodes == set()
-    with capsys.disabled():
-        print(
-            f"\n{standin.statements.analyzed} statements of {len(wanted)} models and tests "
-            f"analyzed in {time.monotonic() - began:.0f} s, {standin.statements.refused} refused"
-        )
+    tell(
+        f"{standin.statements.analyzed} statements of {len(wanted)} models and tests analyzed "
+        f"in {time.monotonic() - began:.0f} s, {standin.statements.refused} refused"
+    )
+
+
+def test_a_target_is_where_its_residency_is() -> None:
+    outputs = yaml.safe_load((PROJECT / "profiles.yml").read_text(encoding="utf-8"))["assay"][
+        "outputs"
+    ]
+    placed = {name: output["location"] for name, output in outputs.items() if name != "dev"}
+    assert placed == {f"bigquery_{r}": residency_of(r).bigquery_location for r in RESIDENCIES}
 
 
 def test_every_job_runs_where_its_residency_is(built: Built) -> None:

@@ -11,7 +11,7 @@ import json
 import os
 import random
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +36,7 @@ OF_A_RUN = {"arrivals", "reply_errors"}
 class Pair:
     """The same files, landed and built on both engines."""
 
+    seed: int
     files: dict[str, list[Path]]
     duck: Home
     standin: StandIn
@@ -70,18 +71,17 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     with pytest.MonkeyPatch.context() as patch, StandIn(CLOUD_PROJECT) as standin:
         patch.setenv("BIGQUERY_EMULATOR_HOST", standin.endpoint)
         big = big_home(folder / "big", duck)
-        yield Pair(write_batches(folder / "events", seed, ROWS), duck, standin, big)
+        yield Pair(seed, write_batches(folder / "events", seed, ROWS), duck, standin, big)
 
 
-def test_the_engines_agree(pair: Pair, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_engines_agree(pair: Pair, tell: Callable[[str], None]) -> None:
     for batch, command in ((0, "build"), (1, "build" if LONG else "run")):
         pair.land(batch)
         run_dbt(pair.duck, "build")
         run_dbt_on(pair.standin, pair.big, command)
         compared, differing = pair.compare()
         assert differing == []
-        with capsys.disabled():
-            print(f"\nbatch {batch}: {summary(compared)} compared, 0 differing")
+        tell(f"seed {pair.seed}, batch {batch}: {summary(compared)} compared, 0 differing")
     empty = {table for table, rows in compared.items() if table.startswith("gold.") and not rows}
     assert empty == set(), "nothing was compared in these"
 
@@ -100,7 +100,9 @@ def test_docs_freshness_and_snapshots_are_green(pair: Pair) -> None:
 def test_datasets_that_are_new_agree(pair: Pair, tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch, StandIn(CLOUD_PROJECT) as standin:
         patch.setenv("BIGQUERY_EMULATOR_HOST", standin.endpoint)
-        fresh = Pair(pair.files, pair.duck, standin, big_home(tmp_path / "big", pair.duck))
+        fresh = Pair(
+            pair.seed, pair.files, pair.duck, standin, big_home(tmp_path / "big", pair.duck)
+        )
         for batch in (0, 1):
             for table, files in pair.files.items():
                 land_file(fresh.big, table, files[batch])
