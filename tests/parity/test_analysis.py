@@ -71,6 +71,16 @@ def test_every_statement_is_accepted(built: Built, tell: Callable[[str], None]) 
     )
 
 
+def test_every_query_has_a_limit_and_says_whose_it_is(built: Built) -> None:
+    standin, _ = built
+    of_dbt = [job for job in standin.jobs if job.statement and "node_id" in job.statement]
+    assert of_dbt
+    for job in of_dbt:
+        assert job.maximum_bytes_billed == 200_000_000_000
+        assert job.labels["target_name"] == "bigquery_eu"
+        assert job.labels["node_id"]
+
+
 def test_a_target_is_where_its_residency_is() -> None:
     outputs = yaml.safe_load((PROJECT / "profiles.yml").read_text(encoding="utf-8"))["assay"][
         "outputs"
