@@ -93,12 +93,12 @@ def pytest(*folders: str) -> Callable[[], bool]:
 
 # name: (budget in seconds, what to run)
 SUITES: dict[str, tuple[int, Callable[[], bool]]] = {
-    "lint": (80, lint),
-    "dbt": (270, pytest("tests/dbt")),
-    "loaders and faults": (420, pytest("tests/loaders", "tests/faults")),
-    "parity": (300, pytest("tests/parity")),
-    "privacy": (300, pytest("tests/privacy")),
-    "publish and readme": (140, pytest("tests/publish", "tests/readme")),
+    "lint": (50, lint),
+    "dbt": (190, pytest("tests/dbt")),
+    "loaders and faults": (400, pytest("tests/loaders", "tests/faults")),
+    "parity": (220, pytest("tests/parity")),
+    "privacy": (170, pytest("tests/privacy")),
+    "publish and readme": (180, pytest("tests/publish", "tests/readme")),
 }
 
 

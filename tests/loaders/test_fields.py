@@ -65,9 +65,9 @@ def test_an_unknown_status_lands_unclassified_with_its_word(home: Home):
 def test_every_spelling_of_the_vocabulary_lands_as_its_word(home: Home):
     """As the seed lists it, in capitals, with blanks or dashes for underscores."""
     with (PROJECT / "seeds" / "vocabulary.csv").open(encoding="utf-8", newline="") as file:
-        words = [w for w in csv.DictReader(file) if w["vocabulary"] in ("action", "status")]
+        words = [w for w in csv.DictReader(file) if w["list_name"] in ("action", "status")]
     styles = [str, str.upper, lambda s: s.replace("_", " "), lambda s: s.replace("_", "-").title()]
-    cases = [(w["vocabulary"], style(w["spelling"]), w["value"]) for w in words for style in styles]
+    cases = [(w["list_name"], style(w["spelling"]), w["value"]) for w in words for style in styles]
     land(home, as_lines([ATTEMPT | {name: spelling} for name, spelling, _ in cases]))
     rows = bronze_rows(home)
     assert len(rows) == len(cases) > 400
