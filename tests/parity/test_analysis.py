@@ -22,6 +22,8 @@ from standin import Job, StandIn
 from loaders.home import RESIDENCIES, Home
 from loaders.residencies import residency_of
 
+pytestmark = pytest.mark.slow
+
 Built = tuple[StandIn, Home]
 
 

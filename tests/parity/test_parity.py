@@ -25,6 +25,8 @@ from standin import StandIn
 from loaders.home import Home, init_home
 from loaders.landing.batches import land_file
 
+pytestmark = pytest.mark.slow
+
 LONG = os.environ.get("ASSAY_LONG") == "1"
 ROWS = 1000 if LONG else 280
 SEEDS = 3 if LONG else 1
