@@ -95,7 +95,7 @@ def pytest(*folders: str) -> Callable[[], bool]:
 SUITES: dict[str, tuple[int, Callable[[], bool]]] = {
     "lint": (80, lint),
     "dbt": (270, pytest("tests/dbt")),
-    "loaders and faults": (420, pytest("tests/loaders", "tests/faults")),
+    "loaders and faults": (460, pytest("tests/loaders", "tests/client", "tests/faults")),
     "parity": (300, pytest("tests/parity")),
     "privacy": (300, pytest("tests/privacy")),
     "publish and readme": (140, pytest("tests/publish", "tests/readme")),

@@ -19,6 +19,7 @@ from loaders.client.batch import Batch
 
 LATER = {408, 409, 425, 429}  # of 400 to 499: those that may end otherwise next time
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_TOKEN = re.compile(r"[!-~]+")
 _MAX_ANSWER_BYTES = 4 << 20
 _BROKEN = (OSError, http.client.HTTPException)
 
@@ -47,12 +48,14 @@ class Answer:
 
 
 class Collector:
-    """The collector at `url`. For one thread at a time. Raises ValueError for a url of no use."""
+    """The collector at `url`. For one thread. Raises ValueError for a url or token of no use."""
 
     def __init__(self, url: str, token: str, table: str, timeout: float) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("the collector's url must be like https://host:port")
+        if not _TOKEN.fullmatch(token):
+            raise ValueError("the collector's token must be printable ASCII without spaces")
         self._host, self._port, self._timeout = parts.hostname, parts.port, timeout
         self._tls = ssl.create_default_context() if parts.scheme == "https" else None
         self._path = f"{parts.path.rstrip('/')}/v1/{quote(table, safe='')}:batch"

@@ -28,7 +28,7 @@ class Emitter:
 
     `spool_dir` is a folder of this host for events that wait; several processes may share it, and
     without it events wait in memory only. The other settings are those of `Settings`, sizes in
-    bytes and times in seconds. Raises ValueError for a url that cannot be one.
+    bytes and times in seconds. Raises ValueError for a url or a token that cannot be one.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Emitter:
     ) -> None:
         folder = Path(spool_dir) if spool_dir is not None else None
         self._settings = Settings(url, token, table, producer, folder, **settings)
-        Collector(url, token, table, self._settings.timeout)  # says what is wrong with the url
+        Collector(url, token, table, self._settings.timeout)  # says what is wrong with them
         self._outbox: Outbox | None = None
         self._starting = threading.Lock()
         self._is_closed = False
@@ -58,9 +58,14 @@ class Emitter:
         gap. `producer` and `sequence` are set here; `event_id` is kept where there is one.
         """
         try:
-            text, code = _as_json(event)
-            outbox = self._outbox or self.start()
-            outbox.memory.add(text, code)
+            self._add(*_as_json(event))
+        except Exception:
+            self._failed += 1
+
+    def miss(self, code: str) -> None:
+        """Count an event that could not be made, and leave its number out. Never raises."""
+        try:
+            self._add(None, code)
         except Exception:
             self._failed += 1
 
@@ -98,6 +103,10 @@ class Emitter:
     def producer(self) -> str:
         """Who numbers the events of this process."""
         return self.start().producer
+
+    def _add(self, text: str | None, code: str) -> None:
+        outbox = self._outbox or self.start()
+        outbox.memory.add(text, code)
 
     def _forked(self) -> None:
         """In a child: what waits is the parent's to send, and so are its numbers."""

@@ -69,11 +69,12 @@ class Exchange:
         is_behind = _is_trusted(self.peer, proxies)
         said = {name: header(of.lower()) for name, of in edge_headers.items()} if is_behind else {}
         failed = self.error is not None or self.status >= 400
+        is_fault = isinstance(self.error, Exception)  # and not a client that went away
         fields = {
             "timestamp": datetime.now(UTC).isoformat(),
             "action": action,
             "status": "error" if failed else "success",
-            "error_code": "server_error" if self.error is not None else None,
+            "error_code": "server_error" if is_fault else None,
             "user_agent": header("user-agent"),
             "ip": client_address(self.peer, header("x-forwarded-for", ""), proxies),
             "domain": _without_port(header("host", "")).lower(),

@@ -6,6 +6,7 @@ go by, never read ahead, and the attempt is made up when the reply is already th
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
 from typing import Any
 
@@ -28,11 +29,10 @@ class WsgiMiddleware:
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer as the application does."""
-        method, path = environ.get("REQUEST_METHOD", ""), _wsgi_text(environ.get("PATH_INFO", ""))
-        action = self._recorder.action_of(method, path)
-        if action is None:
+        attempt = _wsgi_attempt(self._recorder, environ)
+        if attempt is None:
             return self._app(environ, start_response)
-        watch = _WsgiWatch(self._recorder, action, _wsgi_exchange(environ, method, path))
+        watch = _WsgiWatch(self._recorder, *attempt)
         if "wsgi.input" in environ:
             environ["wsgi.input"] = _Input(environ["wsgi.input"], watch.keep_body)
 
@@ -60,12 +60,11 @@ class AsgiMiddleware:
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer as the application does."""
-        is_http = scope["type"] == "http"
-        action = self._recorder.action_of(scope["method"], scope["path"]) if is_http else None
-        if action is None:
+        recorder, attempt = self._recorder, _asgi_attempt(self._recorder, scope)
+        if attempt is None:
             await self._app(scope, receive, send)
             return
-        recorder, exchange = self._recorder, _asgi_exchange(scope)
+        action, exchange = attempt
 
         async def heard() -> Message:
             message = await receive()
@@ -76,20 +75,31 @@ class AsgiMiddleware:
         async def said(message: Message) -> None:
             if message["type"] == "http.response.start":
                 exchange.status = message["status"]
-                exchange.reply_headers = _decoded(message.get("headers", ()))
+                with contextlib.suppress(Exception):  # the server says what is wrong with them
+                    exchange.reply_headers = _decoded(message.get("headers", ()))
             elif message["type"] == "http.response.body":
                 recorder.keep(exchange.reply, message.get("body", b""))
                 if not message.get("more_body", False):
                     exchange.end()
             await send(message)
+            if exchange.ended:
+                report_once()  # what the application does behind its reply is no part of it
+
+        is_reported = False
+
+        def report_once() -> None:
+            nonlocal is_reported
+            if not is_reported:
+                is_reported = True
+                recorder.report(action, exchange)
 
         try:
             await self._app(scope, heard, said)
         except BaseException as error:
-            exchange.error = error
+            exchange.error = exchange.error or error
             raise
         finally:
-            recorder.report(action, exchange)
+            report_once()
 
 
 class _WsgiWatch:
@@ -107,8 +117,9 @@ class _WsgiWatch:
 
     def started(self, status: str, headers: list[tuple[str, str]], write: Any) -> Any:
         """Note the head of the reply, and copy what is written the old way."""
-        self._exchange.status = int(status[:3]) if status[:3].isdigit() else 0
-        self._exchange.reply_headers = {name.lower(): value for name, value in headers}
+        with contextlib.suppress(Exception):  # what is wrong with them is the server's to say
+            self._exchange.status = int(status[:3])
+            self._exchange.reply_headers = {name.lower(): value for name, value in headers}
 
         def written(piece: bytes) -> Any:
             self.keep_reply(piece)
@@ -205,23 +216,38 @@ class _Input:
         return piece
 
 
-def _wsgi_exchange(environ: Environ, method: str, path: str) -> Exchange:
-    headers = {
-        name[5:].replace("_", "-").lower(): str(value)
-        for name, value in environ.items()
-        if name.startswith("HTTP_")
-    }
-    headers.setdefault("host", environ.get("SERVER_NAME", ""))
-    query = environ.get("QUERY_STRING", "")
-    return Exchange(method, path, query, headers, environ.get("REMOTE_ADDR", ""))
+def _wsgi_attempt(recorder: Recorder, environ: Environ) -> tuple[str, Exchange] | None:
+    """The action and what is known of it, or None where a request is no attempt. Never raises."""
+    with contextlib.suppress(Exception):
+        method = environ.get("REQUEST_METHOD", "")
+        path = _wsgi_text(environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", ""))
+        action = recorder.action_of(method, path)
+        if action is not None:
+            headers = {
+                name[5:].replace("_", "-").lower(): str(value)
+                for name, value in environ.items()
+                if name.startswith("HTTP_")
+            }
+            headers.setdefault("host", environ.get("SERVER_NAME", ""))
+            query, peer = environ.get("QUERY_STRING", ""), environ.get("REMOTE_ADDR", "")
+            return action, Exchange(method, path, query, headers, peer)
+    return None
 
 
-def _asgi_exchange(scope: MutableMapping[str, Any]) -> Exchange:
-    client = scope.get("client") or ("",)
-    query = scope.get("query_string", b"").decode("latin-1")
-    return Exchange(
-        scope["method"], scope["path"], query, _decoded(scope["headers"]), client[0] or ""
-    )
+def _asgi_attempt(
+    recorder: Recorder, scope: MutableMapping[str, Any]
+) -> tuple[str, Exchange] | None:
+    """The same for ASGI."""
+    with contextlib.suppress(Exception):
+        is_http = scope["type"] == "http"
+        action = recorder.action_of(scope["method"], scope["path"]) if is_http else None
+        if action is not None:
+            query, headers = scope.get("query_string", b""), _decoded(scope["headers"])
+            peer = (scope.get("client") or ("",))[0]
+            return action, Exchange(
+                scope["method"], scope["path"], query.decode("latin-1"), headers, peer
+            )
+    return None
 
 
 def _decoded(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:

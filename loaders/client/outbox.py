@@ -30,6 +30,7 @@ PLAIN = frozenset(
 _LOG = logging.getLogger("assay.client")
 _IDLE = 60.0
 _RECOVERY = 1.0
+_MAX_RETRY_AFTER = 3600.0  # what is asked beyond it is a mistake
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,7 @@ class Outbox:
     def _open_spool(self) -> tuple[Place | None, Spool | None, Numbers]:
         folder, producer = self.settings.spool_dir, self.settings.producer
         if folder is not None:
+            place = None
             try:
                 place = Place(folder / self.settings.table)
                 place.adopt()
@@ -125,6 +127,8 @@ class Outbox:
                 )
                 return place, spool, KeptNumbers(producer, place.path)
             except OSError as error:
+                if place is not None:
+                    place.release()
                 _LOG.warning("no spool at %s: %s; events wait in memory only", folder, error)
         return None, None, Numbers(producer)
 
@@ -197,7 +201,9 @@ class Outbox:
             self._failures += 1
             count("retries")
             count(f"retry:{answer.code}")
-            self._next_try = time.monotonic() + max(answer.retry_after, self._jittered())
+            self._next_try = time.monotonic() + max(
+                min(answer.retry_after, _MAX_RETRY_AFTER), self._jittered()
+            )
             self._wait_again(batch)
             return
         self._failures = 0

@@ -55,11 +55,11 @@ class Recorder:
                 return action
         return None
 
-    def keep(self, kept: bytearray, piece: bytes) -> None:
-        """Remember a piece of a body, up to the bound."""
+    def keep(self, kept: bytearray, piece: object) -> None:
+        """Remember a piece of a body, up to the bound. What is no bytes is left alone."""
         room = self._max_bytes - len(kept)
-        if room > 0:
-            kept += piece[:room]
+        if room > 0 and isinstance(piece, (bytes, bytearray, memoryview)):
+            kept += memoryview(piece)[:room]
 
     def report(self, action: str, exchange: Exchange) -> None:
         """Report an attempt, without what the extractor knows where that fails. Never raises."""
@@ -76,7 +76,7 @@ class Recorder:
                 self._emitter.emit(event)
         except Exception as error:
             _LOG.warning("an attempt was not recorded: %s", type(error).__name__)
-            self._emitter.emit(None)  # type: ignore[arg-type]  # leaves a gap in the numbers
+            self._emitter.miss("adapter_failure")
 
 
 def _pattern(path: str) -> re.Pattern[str]:

@@ -21,7 +21,7 @@ import threading
 from pathlib import Path
 
 from loaders.client.batch import Batch
-from loaders.durable import durable_file, fsync_folder
+from loaders.durable import fsync_folder
 
 _MAX_PLACES = 4096
 
@@ -203,15 +203,14 @@ def last_number(folder: Path) -> int:
 def _append_durably(path: Path, data: bytes, size: int) -> None:
     """Write behind the first `size` bytes of a file. Raises OSError, and then only these stay."""
     try:
-        if size == 0:
-            with durable_file(path) as file:
-                file.write(data)
+        # Without a buffer, of which a fork in this moment would make a second one.
+        with path.open("ab" if size else "wb", buffering=0) as file:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[file.write(rest) :]
+            os.fsync(file.fileno())
+        if not size:
             fsync_folder(path.parent)
-        else:
-            with path.open("ab") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
     except OSError:
         with contextlib.suppress(OSError):
             os.truncate(path, size)

@@ -107,7 +107,10 @@ class Playing:
 
     def handle(self, handler: BaseHTTPRequestHandler) -> None:
         """Read a request, note it, and answer as told."""
-        body = handler.rfile.read(int(handler.headers["Content-Length"]))
+        size = int(handler.headers["Content-Length"])
+        body = handler.rfile.read(size)
+        if len(body) < size:
+            return  # the sender was killed while it sent
         assert handler.headers["Content-Encoding"] == "gzip"
         events = [json.loads(line) for line in gzip.decompress(body).splitlines()]
         with self._lock:
