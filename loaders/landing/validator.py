@@ -17,7 +17,7 @@ from loaders.home import connect
 from loaders.landing.mapping import Mapping
 from loaders.landing.shapes import Shapes
 from loaders.landing.validation import build_validation
-from loaders.redaction import Redaction
+from loaders.redaction.blocks import Redaction
 
 _CHUNK_ROWS = 4096
 

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from secret_inputs import SAFE_NAMES, SECRET_NAMES, Planter, card_number, found, spaced
 
-from loaders import books, redaction
+from loaders import books
 from loaders.cli import main
 from loaders.contracts import contract_of
 from loaders.errors import AssayError
@@ -24,13 +24,13 @@ from loaders.home import Home, bronze_reader, init_home
 from loaders.landing import validator
 from loaders.landing.batches import land_file
 from loaders.landing.mapping import Mapping
-from loaders.redaction import secret_words
+from loaders.redaction import blocks, secret_words
 from loaders.redaction.cutting import CUT, Cutter
 from loaders.redaction.secret_words import SecretWords
 
 SEEDS = range(20 if os.environ.get("ASSAY_LONG") else 3)
 RECORDS = 300
-REDACTION = redaction.Redaction(contract_of("attempts"), Mapping())
+REDACTION = blocks.Redaction(contract_of("attempts"), Mapping())
 
 
 def bronze_text(home: Home, *tables: str) -> str:
@@ -86,7 +86,7 @@ def test_the_test_sees_a_missing_word(
     assert survivors(home, tmp_path, 1) == []
     other, _ = init_home(tmp_path / "other")
     short = SecretWords(long=tuple(w for w in secret_words.LONG if w != "token"))
-    monkeypatch.setattr(redaction, "SecretWords", lambda: short)
+    monkeypatch.setattr(blocks, "SecretWords", lambda: short)
     assert survivors(other, tmp_path, 1) != []
 
 
@@ -101,7 +101,7 @@ def test_rows_without_secrets_are_untouched(
     landed = []
     for name in ("cut", "not cut"):
         if name == "not cut":
-            monkeypatch.setattr(redaction.Redaction, "apply", lambda _, block, __: (block, {}))
+            monkeypatch.setattr(blocks.Redaction, "apply", lambda _, block, __: (block, {}))
         home, _ = init_home(tmp_path / name)
         (tmp_path / "records.jsonl").unlink(missing_ok=True)
         land_records(home, tmp_path, records)
@@ -196,7 +196,7 @@ def test_every_format_is_cut(kind: str, home: Home, tmp_path: Path) -> None:
 def test_a_key_made_of_a_secret_is_refused() -> None:
     """Ids derived from a field that is cut would fall together, so the mapping is refused."""
     with pytest.raises(AssayError, match="session_token"):
-        redaction.Redaction(contract_of("attempts"), Mapping(event_id_from=("session_token",)))
+        blocks.Redaction(contract_of("attempts"), Mapping(event_id_from=("session_token",)))
 
 
 @pytest.mark.parametrize("name", SECRET_NAMES)
