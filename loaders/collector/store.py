@@ -1,0 +1,232 @@
+"""The file of the spool: SQLite, in which a commit is on disk when it returns.
+
+A stream is a table and a source; its records are numbered from 1 without gaps. The key of a record
+is its stream and its number in one, so that what is drained together lies together.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from loaders.collector.frames import decode
+from loaders.durable import durable_rename, fsync_folder
+
+NAME = "spool.sqlite"
+_STREAM_BITS = 40  # numbers of a stream; the bits above them are the stream's own
+_WAL_HEADER, _WAL_FRAME = 32, 24
+
+_SCHEMA = """
+    create table if not exists salvaged (spool_id text primary key, records integer not null);
+    create table if not exists streams (
+        stream integer primary key, table_name text not null, source text not null,
+        drained_to integer not null default 0, unique (table_name, source)
+    );
+    create table if not exists records (key integer primary key, frame blob not null);
+    create table if not exists ranges (
+        stream integer primary key, first integer not null, last integer not null
+    );
+    create table if not exists damaged (
+        stream integer, sequence integer, found_at text not null, primary key (stream, sequence)
+    );
+    create table if not exists replies (
+        token text, table_name text, idempotency_key text, body blob not null, reply text not null,
+        answered_at real not null, primary key (token, table_name, idempotency_key)
+    );
+    create index if not exists replies_by_age on replies (answered_at);
+    create table if not exists usage (
+        token text, day text, events integer not null, primary key (token, day)
+    );
+"""
+
+
+class DamagedError(Exception):
+    """The file is not what was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Records of one table from one source. `next_number` is that of the next record."""
+
+    number: int
+    table: str
+    source: str
+    drained_to: int
+    next_number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Numbers of a stream, first to last, that land as one batch."""
+
+    stream: int
+    table: str
+    source: str
+    first: int
+    last: int
+
+
+def key_of(stream: int, sequence: int) -> int:
+    return stream << _STREAM_BITS | sequence
+
+
+def open_store(folder: Path) -> sqlite3.Connection:
+    """Open the spool's file, or begin it, with all that was committed on disk in the file itself.
+
+    Raises DamagedError where it is not whole, and sqlite3.Error or OSError where the disk fails.
+    """
+    path, is_new = folder / NAME, not (folder / NAME).exists()
+    wal = _commits_in_wal(path)
+    try:
+        connection = connect(path)
+    except sqlite3.DatabaseError as error:
+        raise _judged(error) from None
+    try:
+        if connection.execute("pragma quick_check(1)").fetchone()[0] != "ok":
+            raise DamagedError("quick_check")
+        # Into the file and out of the log: what a failed fsync left behind is never trusted.
+        _, in_log, _ = connection.execute("pragma wal_checkpoint(passive)").fetchone()
+        if any(number > in_log for number in wal):
+            raise DamagedError("the log was cut short")
+        if connection.execute("pragma wal_checkpoint(truncate)").fetchone()[0]:
+            raise sqlite3.OperationalError("checkpoint")
+        connection.executescript(_SCHEMA)
+        if is_new:
+            fsync_folder(folder)
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        raise _judged(error) from None
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection as the spool has them: no transactions of its own, and no commit in memory."""
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
+    connection.execute("pragma journal_mode = wal")
+    connection.execute("pragma synchronous = full")
+    connection.execute("pragma secure_delete = on")  # what is drained is nobody's to find here
+    connection.execute("pragma wal_autocheckpoint = 2000")
+    return connection
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether it is the file's content that is wrong, and not the disk's answer."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def live_folder(root: Path) -> Path:
+    """The folder of the spool in use, named by its id; a new one where there is none."""
+    live = sorted(folder for folder in root.glob("*") if folder.is_dir() and not folder.suffix)
+    if live:
+        return live[0]
+    root.mkdir(mode=0o700, exist_ok=True)
+    folder = root / secrets.token_hex(6)
+    folder.mkdir(mode=0o700)
+    fsync_folder(root)
+    fsync_folder(root.parent)
+    return folder
+
+
+def move_aside(folder: Path) -> Path:
+    """Take a damaged spool out of the way, whole, for `salvage` to read."""
+    aside = folder.with_name(f"{folder.name}.damaged")
+    durable_rename(folder, aside)
+    return aside
+
+
+def streams(connection: sqlite3.Connection) -> list[Stream]:
+    """Every stream there ever was."""
+    found = connection.execute("select stream, table_name, source, drained_to from streams")
+    return [
+        Stream(*row, next_number=max(row[3], _last(connection, row[0])) + 1)
+        for row in found.fetchall()
+    ]
+
+
+def add_stream(connection: sqlite3.Connection, table: str, source: str) -> Stream:
+    """A new stream. Inside of a transaction."""
+    row = connection.execute(
+        "insert into streams (table_name, source) values (?, ?) returning stream", [table, source]
+    ).fetchone()
+    return Stream(row[0], table, source, drained_to=0, next_number=1)
+
+
+def add_frames(connection: sqlite3.Connection, rows: Iterable[tuple[int, bytes]]) -> None:
+    """Records by their key. Inside of a transaction."""
+    connection.executemany("insert into records values (?, ?)", rows)
+
+
+def read_frames(connection: sqlite3.Connection, given: Range) -> Iterator[tuple[int, bytes]]:
+    """Number and frame of the records of a range."""
+    between = [key_of(given.stream, given.first), key_of(given.stream, given.last)]
+    for key, frame in connection.execute(
+        "select key, frame from records where key between ? and ? order by key", between
+    ):
+        yield key & ((1 << _STREAM_BITS) - 1), frame
+
+
+def backlog(connection: sqlite3.Connection) -> tuple[int, int]:
+    """How many records wait, and their bytes."""
+    records, size = connection.execute(
+        "select count(*), coalesce(sum(length(frame)), 0) from records"
+    ).fetchone()
+    return records, size
+
+
+def oldest(connection: sqlite3.Connection) -> str | None:
+    """When the oldest of the first records of the streams was received."""
+    received = []
+    for number, *_ in connection.execute("select stream from streams").fetchall():
+        row = connection.execute(
+            "select frame from records where key between ? and ? order by key limit 1",
+            [key_of(number, 0), key_of(number + 1, 0) - 1],
+        ).fetchone()
+        record = decode(row[0]) if row else None
+        if record is not None:
+            received.append(record.origin.received_at)
+    return min(received, default=None)
+
+
+def _last(connection: sqlite3.Connection, stream: int) -> int:
+    row = connection.execute(
+        "select max(key) from records where key between ? and ?",
+        [key_of(stream, 0), key_of(stream + 1, 0) - 1],
+    ).fetchone()
+    return 0 if row[0] is None else row[0] & ((1 << _STREAM_BITS) - 1)
+
+
+def _commits_in_wal(path: Path) -> list[int]:
+    """Which frames of the log, counted from 1, say that they end a commit, whole or not.
+
+    Where SQLite reads fewer, a byte before them is not what it was.
+    """
+    try:
+        with path.with_name(path.name + "-wal").open("rb") as file:
+            header = file.read(_WAL_HEADER)
+            if len(header) < _WAL_HEADER:
+                return []
+            page = int.from_bytes(header[8:12], "big")
+            size = os.fstat(file.fileno()).st_size
+            if page not in {1 << n for n in range(9, 17)}:
+                return [1]  # the header itself is damaged
+            salts, commits = header[16:24], []
+            for number in range(1, (size - _WAL_HEADER) // (_WAL_FRAME + page) + 1):
+                file.seek(_WAL_HEADER + (number - 1) * (_WAL_FRAME + page))
+                frame = file.read(_WAL_FRAME)
+                if frame[8:16] == salts and any(frame[4:8]):
+                    commits.append(number)
+            return commits or [1] * (size > _WAL_HEADER + _WAL_FRAME + page)
+    except FileNotFoundError:
+        return []
+
+
+def _judged(error: sqlite3.Error) -> Exception:
+    return DamagedError(type(error).__name__) if is_damage(error) else error
