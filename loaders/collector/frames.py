@@ -79,7 +79,8 @@ def length(head: bytes) -> int | None:
     """How long the frame is that begins with these HEAD_BYTES bytes; None where they are none."""
     if len(head) < HEAD_BYTES or not head.startswith(MAGIC):
         return None
-    return HEAD_BYTES + sum(_BODY.unpack_from(head, _HEAD.size)[1:])
+    _, of_raw, of_origin, of_verdict = _BODY.unpack_from(head, _HEAD.size)
+    return int(HEAD_BYTES + of_raw + of_origin + of_verdict)
 
 
 def decode(frame: bytes) -> Record | None:

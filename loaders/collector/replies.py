@@ -16,7 +16,7 @@ KEPT_REPLIES = 200_000
 _PRUNED_AT_ONCE = 500
 
 
-class Refusal(Exception):  # noqa: N818 - what it names is no error of ours
+class Refusal(Exception):
     """What one submission is told while the others of its commit are stored."""
 
 

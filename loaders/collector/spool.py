@@ -16,6 +16,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -113,7 +114,7 @@ class Spool:
         size = submission.size
         if self.bytes + self._queued + size > self.max_bytes or self._queued > _QUEUE_BYTES:
             raise SpoolFullError
-        return self._put(lambda connection: self._store(connection, submission), size)
+        return self._put(partial(self._store, given=submission), size)
 
     def do(self, act: Callable[[sqlite3.Connection], Answer]) -> Future[Answer]:
         """Let the writer do something within a commit. Raises, in the future, UnavailableError."""
@@ -121,7 +122,7 @@ class Spool:
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """A connection to look with. What is found damaged goes aside, and UnavailableError says so."""
+        """A connection to look with. Raises UnavailableError; what is damaged goes aside."""
         if self.problem:
             raise UnavailableError(self.problem)
         connection = store.connect(self._folder / store.NAME)
@@ -149,15 +150,15 @@ class Spool:
 
     def seal(self, stream: Stream) -> tuple[Range, bool]:
         """The next range of a stream, durable before it is given, and whether it is an old one."""
-        return self.do(lambda connection: _seal(connection, stream)).result()
+        return self.do(partial(_seal, stream=stream)).result()
 
     def drained(self, given: Range, damaged: list[int]) -> None:
         """Note that a range has landed, and forget its records. Repeats are harmless."""
         for first in range(given.first, given.last + 1, _DELETED_AT_ONCE):
             last = min(first + _DELETED_AT_ONCE - 1, given.last)
             keys = [store.key_of(given.stream, number) for number in (first, last)]
-            self.do(lambda connection, keys=keys: self._delete(connection, keys)).result()
-        self.do(lambda connection: self._drained(connection, given, damaged)).result()
+            self.do(partial(self._delete, keys=keys)).result()
+        self.do(partial(self._drained, given=given, damaged=damaged)).result()
 
     def _put(self, act: Callable[[sqlite3.Connection], Any], size: int) -> Future[Any]:
         work = _Work(act, Future(), size)
@@ -319,9 +320,7 @@ class Spool:
         self.records += len(frames)
         self.bytes += sum(map(len, frames))
 
-    def add_salvaged(
-        self, spool_id: str, found: list[tuple[Origin, list[Event]]]
-    ) -> None:
+    def add_salvaged(self, spool_id: str, found: list[tuple[Origin, list[Event]]]) -> None:
         """Store what was saved from a damaged spool, once however often this is called."""
 
         def act(connection: sqlite3.Connection) -> None:

@@ -18,7 +18,8 @@ from loaders.durable import durable_rename, fsync_folder
 
 NAME = "spool.sqlite"
 _STREAM_BITS = 40  # numbers of a stream; the bits above them are the stream's own
-_WAL_HEADER, _WAL_FRAME = 32, 24
+PAGE = 4096
+WAL_HEADER, WAL_FRAME = 32, 24  # bytes before the first frame of the log, and before each page
 
 _SCHEMA = """
     create table if not exists salvaged (spool_id text primary key, records integer not null);
@@ -109,6 +110,7 @@ def open_store(folder: Path) -> sqlite3.Connection:
 def connect(path: Path) -> sqlite3.Connection:
     """A connection as the spool has them: no transactions of its own, and no commit in memory."""
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
+    connection.execute(f"pragma page_size = {PAGE}")
     connection.execute("pragma journal_mode = wal")
     connection.execute("pragma synchronous = full")
     connection.execute("pragma secure_delete = on")  # what is drained is nobody's to find here
@@ -122,9 +124,14 @@ def is_damage(error: sqlite3.Error) -> bool:
     return code is not None and code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
+def live_folders(root: Path) -> list[Path]:
+    """The spool in use, if there is one."""
+    return sorted(folder for folder in root.glob("*") if folder.is_dir() and not folder.suffix)
+
+
 def live_folder(root: Path) -> Path:
     """The folder of the spool in use, named by its id; a new one where there is none."""
-    live = sorted(folder for folder in root.glob("*") if folder.is_dir() and not folder.suffix)
+    live = live_folders(root)
     if live:
         return live[0]
     root.mkdir(mode=0o700, exist_ok=True)
@@ -146,8 +153,8 @@ def streams(connection: sqlite3.Connection) -> list[Stream]:
     """Every stream there ever was."""
     found = connection.execute("select stream, table_name, source, drained_to from streams")
     return [
-        Stream(*row, next_number=max(row[3], _last(connection, row[0])) + 1)
-        for row in found.fetchall()
+        Stream(number, table, source, drained_to, max(drained_to, _last(connection, number)) + 1)
+        for number, table, source, drained_to in found.fetchall()
     ]
 
 
@@ -210,20 +217,20 @@ def _commits_in_wal(path: Path) -> list[int]:
     """
     try:
         with path.with_name(path.name + "-wal").open("rb") as file:
-            header = file.read(_WAL_HEADER)
-            if len(header) < _WAL_HEADER:
+            header = file.read(WAL_HEADER)
+            if len(header) < WAL_HEADER:
                 return []
             page = int.from_bytes(header[8:12], "big")
             size = os.fstat(file.fileno()).st_size
-            if page not in {1 << n for n in range(9, 17)}:
+            if page != PAGE:
                 return [1]  # the header itself is damaged
             salts, commits = header[16:24], []
-            for number in range(1, (size - _WAL_HEADER) // (_WAL_FRAME + page) + 1):
-                file.seek(_WAL_HEADER + (number - 1) * (_WAL_FRAME + page))
-                frame = file.read(_WAL_FRAME)
+            for number in range(1, (size - WAL_HEADER) // (WAL_FRAME + page) + 1):
+                file.seek(WAL_HEADER + (number - 1) * (WAL_FRAME + page))
+                frame = file.read(WAL_FRAME)
                 if frame[8:16] == salts and any(frame[4:8]):
                     commits.append(number)
-            return commits or [1] * (size > _WAL_HEADER + _WAL_FRAME + page)
+            return commits or [1] * (size > WAL_HEADER + WAL_FRAME + page)
     except FileNotFoundError:
         return []
 
