@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,10 @@ def serve(home: Home, options: Options) -> None:
     root = spool_root(home)
     metrics, tokens = Metrics(), Tokens(home)
     tokens.look()
+    for told in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(told, _end)
     with contextlib.ExitStack() as stack:
+        stack.callback(log.say, "ended")
         try:
             stack.enter_context(leased(root, wait=False))
         except BusyError:
@@ -80,4 +84,8 @@ def serve(home: Home, options: Options) -> None:
                 **options.tls,
             )
         ).run()
-    log.say("ended", backlog_records=spool.records)
+
+
+def _end(*_: object) -> None:
+    """Told to end before or after HTTP, which has handlers of its own: close what is open."""
+    raise SystemExit(0)
