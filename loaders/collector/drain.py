@@ -101,7 +101,9 @@ class Drain:
         ):
             if is_old or name in self._waits:
                 bronze.recover(self._home)
-            if not (is_old and bronze.is_landed(self._home, batch_id)):
+            if is_old and bronze.is_landed(self._home, batch_id):
+                damaged = _damaged_in(self._home, batch_id, given)  # some records may be gone
+            else:
                 self._land(given, records, damaged, result)
         self._spool.drained(given, damaged)
         seconds = time.monotonic() - began
@@ -231,8 +233,18 @@ def _file_of(spool_id: str) -> str:
 
 
 def _batch_id(spool_id: str, given: Range) -> str:
-    identity = f"spool\n{spool_id}\n{given.table}\n{given.source}\n{given.first}\n{given.last}"
-    return hashlib.sha256(identity.encode()).hexdigest()[:32]
+    parts = (spool_id, given.table, given.source, given.first, given.last, given.salt)
+    return hashlib.sha256("\n".join(map(str, ("spool", *parts))).encode()).hexdigest()[:32]
+
+
+def _damaged_in(home: Home, batch_id: str, given: Range) -> list[int]:
+    """The numbers of the records that landed as damaged."""
+    letters = bronze.read_rows(home, "dead_letters", batch_id, ["line_number", "code"])
+    return [
+        given.first + letter["line_number"] - 1
+        for letter in letters
+        if letter["code"] == "buffer_corrupt"
+    ]
 
 
 def _landed_to(home: Home, spool_id: str) -> Counts[tuple[str, str], int]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import queue
+import secrets
 import sqlite3
 import threading
 import time
@@ -86,6 +87,7 @@ class Spool:
         self._queued = 0
         self._lock = threading.Lock()
         self._reopen_at = 0.0
+        self._has_failed = False
         self._thread = threading.Thread(target=self._run, name="spool", daemon=True)
 
     def __enter__(self) -> Spool:
@@ -222,7 +224,7 @@ class Spool:
     def _open(self) -> sqlite3.Connection:
         self._folder = store.live_folder(self.root)
         try:
-            return store.open_store(self._folder)
+            return store.open_store(self._folder, self._has_failed)
         except DamagedError:
             store.move_aside(self._folder)
             self._folder = store.live_folder(self.root)
@@ -265,7 +267,7 @@ class Spool:
 
     def _give_up(self, connection: sqlite3.Connection, error: Exception) -> None:
         """Nothing of the commit counts. The next to write opens the file anew."""
-        self.problem, self._connection = type(error).__name__, None
+        self.problem, self._connection, self._has_failed = type(error).__name__, None, True
         with contextlib.suppress(sqlite3.Error):
             connection.execute("rollback")
         with contextlib.suppress(sqlite3.Error):
@@ -357,7 +359,7 @@ class Spool:
 
 def _seal(connection: sqlite3.Connection, stream: Stream) -> tuple[Range, bool]:
     there = connection.execute(
-        "select first, last from ranges where stream = ?", [stream.number]
+        "select first, last, salt from ranges where stream = ?", [stream.number]
     ).fetchone()
     if there:
         return Range(stream.number, stream.table, stream.source, *there), True
@@ -371,8 +373,11 @@ def _seal(connection: sqlite3.Connection, stream: Stream) -> tuple[Range, bool]:
         if size > _RANGE_BYTES and last > first:
             break
         last = key - store.key_of(stream.number, 0)
-    connection.execute("insert into ranges values (?, ?, ?)", [stream.number, first, last])
-    return Range(stream.number, stream.table, stream.source, first, last), False
+    found = Range(stream.number, stream.table, stream.source, first, last, secrets.token_hex(8))
+    connection.execute(
+        "insert into ranges values (?, ?, ?, ?)", [stream.number, first, last, found.salt]
+    )
+    return found, False
 
 
 def _fail(group: list[_Work], error: Exception) -> None:

@@ -6,15 +6,17 @@ is its stream and its number in one, so that what is drained together lies toget
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
+import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from loaders.collector.frames import decode
-from loaders.durable import durable_rename, fsync_folder
+from loaders.durable import durable_file, durable_rename, fsync_folder
 
 NAME = "spool.sqlite"
 _STREAM_BITS = 40  # numbers of a stream; the bits above them are the stream's own
@@ -29,7 +31,8 @@ _SCHEMA = """
     );
     create table if not exists records (key integer primary key, frame blob not null);
     create table if not exists ranges (
-        stream integer primary key, first integer not null, last integer not null
+        stream integer primary key, first integer not null, last integer not null,
+        salt text not null
     );
     create table if not exists damaged (
         stream integer, sequence integer, found_at text not null, primary key (stream, sequence)
@@ -62,26 +65,33 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Numbers of a stream, first to last, that land as one batch."""
+    """Numbers of a stream, first to last, that land as one batch.
+
+    `salt` was drawn when the range was written down: should that ever be lost, whatever is numbered
+    like this later is another batch.
+    """
 
     stream: int
     table: str
     source: str
     first: int
     last: int
+    salt: str
 
 
 def key_of(stream: int, sequence: int) -> int:
     return stream << _STREAM_BITS | sequence
 
 
-def open_store(folder: Path) -> sqlite3.Connection:
+def open_store(folder: Path, after_failure: bool = False) -> sqlite3.Connection:
     """Open the spool's file, or begin it, with all that was committed on disk in the file itself.
 
+    `after_failure` says that the last commit failed here: it may be torn, and nobody was answered.
     Raises DamagedError where it is not whole, and sqlite3.Error or OSError where the disk fails.
     """
     path, is_new = folder / NAME, not (folder / NAME).exists()
-    wal = _commits_in_wal(path)
+    kept = _keep_log(path)
+    written = 0 if after_failure else _last_commit_in_log(path)
     try:
         connection = connect(path)
     except sqlite3.DatabaseError as error:
@@ -91,10 +101,11 @@ def open_store(folder: Path) -> sqlite3.Connection:
             raise DamagedError("quick_check")
         # Into the file and out of the log: what a failed fsync left behind is never trusted.
         _, in_log, _ = connection.execute("pragma wal_checkpoint(passive)").fetchone()
-        if any(number > in_log for number in wal):
+        if written > in_log:
             raise DamagedError("the log was cut short")
         if connection.execute("pragma wal_checkpoint(truncate)").fetchone()[0]:
             raise sqlite3.OperationalError("checkpoint")
+        kept.unlink(missing_ok=True)
         connection.executescript(_SCHEMA)
         if is_new:
             fsync_folder(folder)
@@ -144,6 +155,7 @@ def live_folder(root: Path) -> Path:
 
 def move_aside(folder: Path) -> Path:
     """Take a damaged spool out of the way, whole, for `salvage` to read."""
+    _restore_log(folder / NAME)
     aside = folder.with_name(f"{folder.name}.damaged")
     durable_rename(folder, aside)
     return aside
@@ -210,29 +222,52 @@ def _last(connection: sqlite3.Connection, stream: int) -> int:
     return 0 if row[0] is None else row[0] & ((1 << _STREAM_BITS) - 1)
 
 
-def _commits_in_wal(path: Path) -> list[int]:
-    """Which frames of the log, counted from 1, say that they end a commit, whole or not.
+def _keep_log(path: Path) -> Path:
+    """Copy the log: SQLite takes one that it cannot read for an empty one, and removes it."""
+    _restore_log(path)
+    log, kept = _log_of(path), _kept_of(path)
+    if log.exists() and log.stat().st_size:
+        with log.open("rb") as source, durable_file(aside := kept.with_suffix(".new")) as copy:
+            shutil.copyfileobj(source, copy, 1 << 20)
+        durable_rename(aside, kept)
+    return kept
 
-    Where SQLite reads fewer, a byte before them is not what it was.
+
+def _restore_log(path: Path) -> None:
+    """Put the copy back where nobody came to the point of removing it."""
+    with contextlib.suppress(FileNotFoundError):
+        durable_rename(_kept_of(path), _log_of(path))
+
+
+def _log_of(path: Path) -> Path:
+    return path.with_name(path.name + "-wal")
+
+
+def _kept_of(path: Path) -> Path:
+    return path.with_name(path.name + "-kept")
+
+
+def _last_commit_in_log(path: Path) -> int:
+    """The last frame of the log, counted from 1, that says that it ends a commit, whole or not.
+
+    Where SQLite reads fewer, a byte of what was committed is not what it was.
     """
     try:
-        with path.with_name(path.name + "-wal").open("rb") as file:
+        with _log_of(path).open("rb") as file:
             header = file.read(WAL_HEADER)
-            if len(header) < WAL_HEADER:
-                return []
-            page = int.from_bytes(header[8:12], "big")
             size = os.fstat(file.fileno()).st_size
-            if page != PAGE:
-                return [1]  # the header itself is damaged
-            salts, commits = header[16:24], []
-            for number in range(1, (size - WAL_HEADER) // (WAL_FRAME + page) + 1):
-                file.seek(WAL_HEADER + (number - 1) * (WAL_FRAME + page))
+            last = number = 0
+            for at in range(WAL_HEADER, size - WAL_FRAME, WAL_FRAME + PAGE):
+                file.seek(at)
                 frame = file.read(WAL_FRAME)
-                if frame[8:16] == salts and any(frame[4:8]):
-                    commits.append(number)
-            return commits or [1] * (size > WAL_HEADER + WAL_FRAME + page)
+                if frame[8:16] != header[16:24]:  # of before the log was last begun
+                    break
+                number += 1
+                last = number if any(frame[4:8]) else last
+            is_of_nothing = number == 0 and size > WAL_HEADER + WAL_FRAME
+            return 1 if is_of_nothing else last  # its header is damaged
     except FileNotFoundError:
-        return []
+        return 0
 
 
 def _judged(error: sqlite3.Error) -> Exception:
