@@ -96,6 +96,7 @@ SUITES: dict[str, tuple[int, Callable[[], bool]]] = {
     "lint": (80, lint),
     "dbt": (270, pytest("tests/dbt")),
     "loaders and faults": (420, pytest("tests/loaders", "tests/faults")),
+    "collector": (120, pytest("tests/collector")),
     "parity": (300, pytest("tests/parity")),
     "privacy": (300, pytest("tests/privacy")),
     "publish and readme": (140, pytest("tests/publish", "tests/readme")),

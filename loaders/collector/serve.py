@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from loaders.errors import AssayError
 from loaders.home import Home
 from loaders.leases import BusyError, leased
 
+# Seconds for which the draining thread may hold the interpreter while a request waits for it.
+_SWITCH_SECONDS = 0.0005
 _GRACE_SECONDS = 10  # for requests that are being answered when the process is told to end
 _AT_ONCE = 1_000  # connections; one more is told 503
 
@@ -46,6 +49,7 @@ def serve(home: Home, options: Options) -> None:
     root = spool_root(home)
     metrics, tokens = Metrics(), Tokens(home)
     tokens.look()
+    sys.setswitchinterval(_SWITCH_SECONDS)
     for told in (signal.SIGTERM, signal.SIGINT):
         signal.signal(told, _end)
     with contextlib.ExitStack() as stack:
