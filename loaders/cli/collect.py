@@ -18,12 +18,16 @@ from loaders.home import Home, open_home
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535))
-@click.option("--max-spool-mb", default=8192, show_default=True, type=click.IntRange(1))
+@click.option(
+    "--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0: any."
+)
+@click.option(
+    "--max-spool-mb", default=8192, show_default=True, type=click.IntRange(1), help="What may wait."
+)
 @click.option("--ssl-certfile", type=FILE, help="Certificate; TLS is on where there is one.")
 @click.option("--ssl-keyfile", type=FILE, help="Its key.")
 @click.option("--ssl-ca-certs", type=FILE, help="Whose certificates clients must show (mTLS).")
-@click.option("--home", type=click.Path(path_type=Path), help="The home. Default: ASSAY_HOME")
+@everywhere
 def collect(
     host: str,
     port: int,
@@ -32,6 +36,7 @@ def collect(
     ssl_keyfile: Path | None,
     ssl_ca_certs: Path | None,
     home: Path | None,
+    as_json: bool,
 ) -> None:
     """Take events over HTTP, until told to end.
 
@@ -52,7 +57,8 @@ def collect(
         tls = {"ssl_certfile": ssl_certfile, "ssl_keyfile": ssl_keyfile}
     if ssl_ca_certs:
         tls |= {"ssl_ca_certs": str(ssl_ca_certs), "ssl_cert_reqs": 2}  # ssl.CERT_REQUIRED
-    serve(opened, Options(host, port, max_spool_mb << 20, tls))
+    left = serve(opened, Options(host, port, max_spool_mb << 20, tls))
+    say(as_json, {"backlog_records": left}, [f"Ended. {left} records wait to land."])
 
 
 @click.group("token")

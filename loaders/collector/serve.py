@@ -44,8 +44,11 @@ def spool_root(home: Home) -> Path:
     return home.path / "spool"
 
 
-def serve(home: Home, options: Options) -> None:
-    """Collect until SIGTERM or SIGINT. Raises AssayError where another collector has the home."""
+def serve(home: Home, options: Options) -> int:
+    """Collect until SIGTERM or SIGINT. Returns how many records wait to land.
+
+    Raises AssayError where another collector has the home.
+    """
     root = spool_root(home)
     metrics, tokens = Metrics(), Tokens(home)
     tokens.look()
@@ -74,20 +77,26 @@ def serve(home: Home, options: Options) -> None:
             backlog_records=spool.records,
             damaged_spools=len(spool.damaged_folders),
         )
-        uvicorn.Server(
-            uvicorn.Config(
-                collector.app(),
-                host=options.host,
-                port=options.port,
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                limit_concurrency=_AT_ONCE,
-                timeout_graceful_shutdown=_GRACE_SECONDS,
-                ws="none",
-                **options.tls,
-            )
-        ).run()
+        config = uvicorn.Config(
+            collector.app(),
+            host=options.host,
+            port=options.port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            limit_concurrency=_AT_ONCE,
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+            ws="none",
+            **options.tls,
+        )
+        try:
+            uvicorn.Server(config).run()
+        except SystemExit as ended:
+            if ended.code:
+                raise AssayError(
+                    f"Cannot listen on {options.host}, port {options.port}. Name another."
+                ) from None
+    return spool.records
 
 
 def _end(*_: object) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import queue
-import secrets
 import sqlite3
 import threading
 import time
@@ -33,7 +32,6 @@ _GROUP_SECONDS, _GROUP_BYTES = 0.005, 8 << 20
 _QUEUE_BYTES = 64 << 20
 _REOPEN_SECONDS = 0.5
 _KNOWN_EVENTS = 250_000  # some 130 bytes each
-_RANGE_RECORDS, _RANGE_BYTES = 20_000, 32 << 20
 _DELETED_AT_ONCE = 2_000
 
 
@@ -152,7 +150,7 @@ class Spool:
 
     def seal(self, stream: Stream) -> tuple[Range, bool]:
         """The next range of a stream, durable before it is given, and whether it is an old one."""
-        return self.do(partial(_seal, stream=stream)).result()
+        return self.do(partial(store.seal, stream=stream)).result()
 
     def drained(self, given: Range, damaged: list[int]) -> None:
         """Note that a range has landed, and forget its records. Repeats are harmless."""
@@ -337,47 +335,14 @@ class Spool:
         self.do(act).result()
 
     def _delete(self, connection: sqlite3.Connection, keys: list[int]) -> None:
-        between = "from records where key between ? and ?"
-        counted = f"select count(*), coalesce(sum(length(frame)), 0) {between}"
-        records, size = connection.execute(counted, keys).fetchone()
-        connection.execute(f"delete {between}", keys)
+        records, size = store.forget(connection, keys)
         self.records -= records
         self.bytes -= size
 
     def _drained(self, connection: sqlite3.Connection, given: Range, damaged: list[int]) -> None:
-        connection.execute("delete from ranges where stream = ?", [given.stream])
-        connection.execute(
-            "update streams set drained_to = ? where stream = ?", [given.last, given.stream]
-        )
-        connection.executemany(
-            "insert or ignore into damaged values (?, ?, datetime('now'))",
-            [(given.stream, number) for number in damaged],
-        )
+        store.note_drained(connection, given, damaged)
         name = (given.table, given.source)
         self._streams[name] = replace(self._streams[name], drained_to=given.last)
-
-
-def _seal(connection: sqlite3.Connection, stream: Stream) -> tuple[Range, bool]:
-    there = connection.execute(
-        "select first, last, salt from ranges where stream = ?", [stream.number]
-    ).fetchone()
-    if there:
-        return Range(stream.number, stream.table, stream.source, *there), True
-    first = last = stream.drained_to + 1
-    size = 0
-    for key, length in connection.execute(
-        "select key, length(frame) from records where key between ? and ? order by key",
-        [store.key_of(stream.number, n) for n in (first, first + _RANGE_RECORDS - 1)],
-    ):
-        size += length
-        if size > _RANGE_BYTES and last > first:
-            break
-        last = key - store.key_of(stream.number, 0)
-    found = Range(stream.number, stream.table, stream.source, first, last, secrets.token_hex(8))
-    connection.execute(
-        "insert into ranges values (?, ?, ?, ?)", [stream.number, first, last, found.salt]
-    )
-    return found, False
 
 
 def _fail(group: list[_Work], error: Exception) -> None:

@@ -19,6 +19,7 @@ from loaders.collector.frames import decode
 from loaders.durable import durable_file, durable_rename, fsync_folder
 
 NAME = "spool.sqlite"
+_RANGE_RECORDS, _RANGE_BYTES = 20_000, 32 << 20
 _STREAM_BITS = 40  # numbers of a stream; the bits above them are the stream's own
 PAGE = 4096
 WAL_HEADER, WAL_FRAME = 32, 24  # bytes before the first frame of the log, and before each page
@@ -190,6 +191,51 @@ def read_frames(connection: sqlite3.Connection, given: Range) -> Iterator[tuple[
         "select key, frame from records where key between ? and ? order by key", between
     ):
         yield key & ((1 << _STREAM_BITS) - 1), frame
+
+
+def seal(connection: sqlite3.Connection, stream: Stream) -> tuple[Range, bool]:
+    """The next range of a stream, written down; and whether it was already. In a transaction."""
+    there = connection.execute(
+        "select first, last, salt from ranges where stream = ?", [stream.number]
+    ).fetchone()
+    if there:
+        return Range(stream.number, stream.table, stream.source, *there), True
+    first = last = stream.drained_to + 1
+    size = 0
+    for key, length in connection.execute(
+        "select key, length(frame) from records where key between ? and ? order by key",
+        [key_of(stream.number, n) for n in (first, first + _RANGE_RECORDS - 1)],
+    ):
+        size += length
+        if size > _RANGE_BYTES and last > first:
+            break
+        last = key - key_of(stream.number, 0)
+    found = Range(stream.number, stream.table, stream.source, first, last, secrets.token_hex(8))
+    connection.execute(
+        "insert into ranges values (?, ?, ?, ?)", [stream.number, first, last, found.salt]
+    )
+    return found, False
+
+
+def forget(connection: sqlite3.Connection, keys: list[int]) -> tuple[int, int]:
+    """Delete the records from one key to another. Returns how many there were, and their bytes."""
+    between = "from records where key between ? and ?"
+    counted = f"select count(*), coalesce(sum(length(frame)), 0) {between}"
+    records, size = connection.execute(counted, keys).fetchone()
+    connection.execute(f"delete {between}", keys)
+    return records, size
+
+
+def note_drained(connection: sqlite3.Connection, given: Range, damaged: list[int]) -> None:
+    """A range has landed, with these records as damaged. In a transaction."""
+    connection.execute("delete from ranges where stream = ?", [given.stream])
+    connection.execute(
+        "update streams set drained_to = ? where stream = ?", [given.last, given.stream]
+    )
+    connection.executemany(
+        "insert or ignore into damaged values (?, ?, datetime('now'))",
+        [(given.stream, number) for number in damaged],
+    )
 
 
 def backlog(connection: sqlite3.Connection) -> tuple[int, int]:
