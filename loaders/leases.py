@@ -11,14 +11,24 @@ from pathlib import Path
 from typing import IO
 
 
+class BusyError(Exception):
+    """Another process has the folder."""
+
+
 @contextlib.contextmanager
-def leased(folder: Path) -> Iterator[None]:
-    """Have a folder alone, there or not, and wait for it. The system ends the lease of the dead."""
+def leased(folder: Path, wait: bool = True) -> Iterator[None]:
+    """Have a folder alone, there or not. The system ends the lease of the dead.
+
+    Where another process has it, wait for it, or raise BusyError.
+    """
     path = _lock_of(folder)
     path.parent.mkdir(parents=True, exist_ok=True)
     while True:
         with path.open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            except BlockingIOError:
+                raise BusyError from None
             if not _is_same(file, path):
                 continue  # whoever had the lock took the file away: another one may stand there
             try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from loaders import vault
 from loaders.books import read_books
 from loaders.checks import last_results
+from loaders.collector.backlog import Backlog, read_backlog
 from loaders.errors import AssayError
 from loaders.gold.publish import current_release
 from loaders.gold.warehouse import reading
@@ -50,6 +52,8 @@ def read_status(home: Home) -> dict[str, Any]:
             f"{len(unmet)} batches are not as their contract says: "
             f"{', '.join(f'{table} {batch}' for table, batch in unmet[:3])}. Run: assay check"
         )
+    spool, trouble = _spool(home)
+    attention += trouble
     codes = waiting(home)
     if codes:
         counts = ", ".join(f"{code} {count}" for code, count in codes.items())
@@ -68,8 +72,22 @@ def read_status(home: Home) -> dict[str, Any]:
         "last_check": max((at for at, _ in checks.values()), default=None),
         "release_id": release.release_id if release else None,
         "published_age_seconds": age,
+        "spool": asdict(spool) if spool else None,
         "attention": attention,
     }
+
+
+def _spool(home: Home) -> tuple[Backlog | None, list[str]]:
+    """What the collector has not landed yet, and what is wrong with it."""
+    try:
+        spool = read_backlog(home.path / "spool")
+    except sqlite3.Error as error:
+        return None, [
+            f"The spool cannot be read ({type(error).__name__}). Run: assay collect, which mends it"
+        ]
+    damaged = spool and spool.damaged + spool.damaged_spools
+    said = f"{damaged} records or files of the spool were damaged. See dead letters, buffer_corrupt"
+    return spool, [said] if damaged else []
 
 
 def _key(home: Home) -> tuple[str | None, list[str]]:
@@ -125,8 +143,14 @@ def lines(facts: dict[str, Any]) -> list[str]:
         f"last build  {built}",
         f"last check  {f'{checked:%Y-%m-%d %H:%M} UTC' if checked else 'none'}",
         f"published   {published}",
+        *([_spool_line(facts["spool"])] if facts["spool"] else []),
         *(f"attention   {what}" for what in facts["attention"]),
     ]
+
+
+def _spool_line(spool: dict[str, Any]) -> str:
+    since = f", the oldest since {spool['oldest'][:19]} UTC" if spool["oldest"] else ""
+    return f"spool       {spool['records']} records wait to land, {spool['bytes']} bytes{since}"
 
 
 def _last_build(home: Home) -> dict[str, Any] | None:

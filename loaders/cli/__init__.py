@@ -8,6 +8,7 @@ from __future__ import annotations
 import click
 
 from loaders.cli.check import check_batches
+from loaders.cli.collect import collect, token_group
 from loaders.cli.common import Commands
 from loaders.cli.contracts import contracts_group
 from loaders.cli.gold import publish_gold, refresh_gold
@@ -32,6 +33,8 @@ for command in (
     land,
     ledger,
     check_batches,
+    collect,
+    token_group,
     contracts_group,
     publish_gold,
     refresh_gold,

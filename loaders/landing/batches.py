@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Mapping as Counts
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -151,10 +151,13 @@ class Lander:
             if written is not None:
                 written.result()
 
-    def note(self, checksum: str, size: int) -> None:
-        """Write the batch's line of the ledger: `size` bytes came, with this SHA-256."""
+    def note(self, checksum: str, size: int, trace_ids: Sequence[str] = ()) -> None:
+        """Write the batch's line of the ledger: `size` bytes came, with this SHA-256.
+
+        `trace_ids` are those of the requests that sent it.
+        """
         line = _ledger_line(
-            self._result, checksum, size, self._batch.ingested_at, self._source_system
+            self._result, checksum, size, self._batch.ingested_at, self._source_system, trace_ids
         )
         self._batch.append("landing_ledger", line)
 
@@ -184,16 +187,19 @@ class Lander:
         self._result.rejected += rows.num_rows
         letters = []
         for refusal in self._refusals(rows, documents):
-            identity = f"{self._batch.batch_id}:{refusal['line_number']}:{refusal.pop('part')}"
             letters.append(
                 {
                     **refusal,
-                    "dead_letter_id": hashlib.sha256(identity.encode()).hexdigest()[:32],
+                    "dead_letter_id": self._letter_id(refusal["line_number"], refusal.pop("part")),
                     "batch_id": self._batch.batch_id,
                     "attempts": 1,
                 }
             )
         self._file(letters)
+
+    def _letter_id(self, line: int, part: int) -> str:
+        identity = f"{self._batch.batch_id}:{line}:{part}"
+        return hashlib.sha256(identity.encode()).hexdigest()[:32]
 
     def _refusals(self, rows: pa.Table, documents: Documents) -> Iterator[dict[str, Any]]:
         """Why each row was refused, and what is kept of it."""
@@ -277,7 +283,12 @@ def _checksum(path: Path) -> str:
 
 
 def _ledger_line(
-    result: LandingResult, checksum: str, size: int, started_at: datetime, source_system: str
+    result: LandingResult,
+    checksum: str,
+    size: int,
+    started_at: datetime,
+    source_system: str,
+    trace_ids: Sequence[str],
 ) -> pa.Table:
     line = {
         "batch_id": result.batch_id,
@@ -293,6 +304,7 @@ def _ledger_line(
         "source_file": result.file,
         "cut": result.cut,
         "sequences": json.dumps(result.sequences) if result.sequences else None,
+        "trace_ids": json.dumps(trace_ids) if trace_ids else None,
         "ingested_at": started_at,
         "source_system": source_system,
         "pipeline_version": PIPELINE_VERSION,

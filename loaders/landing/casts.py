@@ -22,6 +22,9 @@ _LOCAL = rf"\d{{4}}-\d\d?-\d\d?|{_DATE_TIME}"
 _OFFSET = r"(Z|[+-](0\d|1[0-5])(:?[0-5]\d)?)"
 _SPELLED_OFFSET = rf" ?({_OFFSET}|UTC|GMT)"
 
+# How a time may be written, blanks around it aside, where no mapping says another format.
+TIMES = (_LOCAL, _DATE_TIME + _OFFSET, _DATE_TIME + _SPELLED_OFFSET)
+
 _WHOLE = "[+-]?[0-9]+"
 _WHOLE_WITH_POINT = r"[+-]?[0-9]+\.0*"
 _EXPONENT = r"[+-]?[0-9]+(\.[0-9]*)?[eE][+-]?[0-9]+"

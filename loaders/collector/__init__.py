@@ -1,0 +1,1 @@
+"""The HTTP collector: events are answered once they are durable here, and land from here."""

@@ -1,0 +1,175 @@
+"""What landing would refuse for sure, found in microseconds, before an event is answered.
+
+Nothing here is stricter than landing: what passes is validated in full when it lands, and the order
+of the checks is that of landing/validation.py.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import re
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any
+
+from loaders.collector.bodies import is_unreadable
+from loaders.collector.frames import Event
+from loaders.collector.tokens import Token
+from loaders.contracts import Column, Contract
+from loaders.contracts.vocabulary import read_vocabulary
+from loaders.landing.casts import TIMES
+from loaders.landing.validation import MAX_RECORD_BYTES
+from loaders.project import PROJECT
+
+Check = Callable[[dict[str, Any]], str | None]
+
+_TIME = re.compile("|".join(TIMES))
+_NO_WORD = re.compile("[^a-z0-9]+")
+_INT64 = 1 << 63
+_EVENT_ID_LENGTH = 256  # as landing keeps it
+
+
+class Checks:
+    """The checks of one table, made once. A verdict is a code, a space and a pointer."""
+
+    def __init__(self, contract: Contract, residency: str) -> None:
+        self.contract, self._residency = contract, residency
+        columns = contract.sent_columns
+        self._key = contract.column(contract.key).spellings
+        named = {column.name: column.spellings for column in columns}
+        self._tenant, self._region = named.get("tenant_id"), named.get("region")
+        self._never = frozenset(
+            name for c in contract.columns if c.privacy == "never" for name in c.spellings
+        )
+        self._taken = self._never.union(*named.values())
+        self._required = [
+            (c.spellings, f"envelope_violation /{c.name}") for c in columns if c.required
+        ]
+        self._checks = [check for column in columns for check in _column_checks(column)]
+        self._salt = contract.table.encode()[:16]
+
+    def judge(self, raw: bytes, value: Any, token: Token) -> Event:
+        """An event as it will be stored."""
+        verdict = self._verdict(raw, value, token)
+        if verdict is None:
+            digest = hashlib.blake2b(raw, digest_size=16, person=self._salt).digest()
+            return Event(raw, digest=digest)
+        code, _, pointer = verdict.partition(" ")
+        event_id = self._event_id(value) if isinstance(value, dict) else None
+        if code == "residency_violation":
+            return Event(None, code, pointer)  # of that person, nothing may be here
+        return Event(None if code == "pii_forbidden" else raw, code, pointer or None, event_id)
+
+    def _verdict(self, raw: bytes, value: Any, token: Token) -> str | None:
+        if is_unreadable(value) or not isinstance(value, dict):
+            return "payload_malformed"
+        if not self._never.isdisjoint(value):
+            return "pii_forbidden"
+        foreign = self._foreign(value, token)
+        if foreign:
+            return foreign
+        if len(raw) > MAX_RECORD_BYTES:
+            return "size_violation"
+        for spellings, verdict in self._required:
+            sent = _sent(value, spellings)
+            if sent is None or (isinstance(sent, str) and not sent.strip(" ")):
+                return verdict
+        for check in self._checks:
+            verdict_of_column = check(value)
+            if verdict_of_column:
+                return verdict_of_column
+        if self.contract.overflow is None:
+            for name, sent in value.items():
+                if sent is not None and name not in self._taken:
+                    return "schema_violation"
+        return None
+
+    def _foreign(self, value: dict[str, Any], token: Token) -> str | None:
+        """Whether the event belongs to another brand, or must not be in this home."""
+        tenant = _sent(value, self._tenant) if self._tenant else None
+        if token.tenant and tenant is not None and tenant != token.tenant:
+            return "tenant_unknown /tenant_id"
+        region = _sent(value, self._region) if self._region else None
+        if isinstance(region, str) and region.strip():
+            word = region.strip().lower()
+            is_elsewhere = residencies().get(word, self._residency) != self._residency
+            if is_elsewhere or (token.regions and word not in token.regions):
+                return "residency_violation /region"
+        return None
+
+    def _event_id(self, value: dict[str, Any]) -> str | None:
+        sent = _sent(value, self._key)
+        if not isinstance(sent, str):
+            return None
+        return sent[:_EVENT_ID_LENGTH].encode("utf-8", "replace").decode()
+
+
+@cache
+def residencies() -> dict[str, str]:
+    """The seed `regions`: {region: residency}."""
+    with (PROJECT / "seeds" / "regions.csv").open(encoding="utf-8", newline="") as file:
+        return {row["region"].lower(): row["residency"] for row in csv.DictReader(file)}
+
+
+def _sent(value: dict[str, Any], spellings: tuple[str, ...]) -> Any:
+    for name in spellings:
+        sent = value.get(name)
+        if sent is not None:
+            return sent
+    return None
+
+
+def _column_checks(column: Column) -> Iterator[Check]:
+    """What is wrong with a column for sure, in microseconds. Whatever is not sure passes."""
+    names, place = column.spellings, f" /{column.name}"
+    ill_typed = ("envelope_violation" if column.required else "schema_violation") + place
+
+    if column.data_type == "timestamp":
+
+        def time(value: dict[str, Any]) -> str | None:
+            sent = _sent(value, names)
+            if sent is None or (isinstance(sent, str) and _TIME.fullmatch(sent.strip(" "))):
+                return None
+            return "time_violation" + place
+
+        yield time
+    elif column.data_type == "int64":
+
+        def whole(value: dict[str, Any]) -> str | None:
+            sent = _sent(value, names)
+            if sent is None or isinstance(sent, str):
+                return None
+            if isinstance(sent, float):
+                return None if sent.is_integer() else ill_typed
+            if isinstance(sent, bool | dict | list) or not -_INT64 <= sent < _INT64:
+                return ill_typed
+            if column.min is not None and sent < column.min:
+                return "schema_violation" + place
+            if column.max is not None and sent > column.max:
+                return "schema_violation" + place
+            return None
+
+        yield whole
+    elif column.data_type == "string" and not column.structured:
+
+        def plain(value: dict[str, Any]) -> str | None:
+            return ill_typed if isinstance(_sent(value, names), dict | list) else None
+
+        yield plain
+        if column.vocabulary and column.unknown is None:
+            yield _word_check(column, "schema_violation" + place)
+
+
+def _word_check(column: Column, verdict: str) -> Check:
+    spellings = read_vocabulary()[column.vocabulary or ""]
+    values = frozenset(spellings.values())
+
+    def word(value: dict[str, Any]) -> str | None:
+        sent = _sent(value, column.spellings)
+        # Only of ASCII is it sure that DuckDB's lower case is the one here.
+        if not isinstance(sent, str) or not sent.isascii() or sent in values:
+            return None
+        return None if _NO_WORD.sub("_", sent.lower()).strip("_") in spellings else verdict
+
+    return word

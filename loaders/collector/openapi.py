@@ -1,0 +1,151 @@
+"""The interface described in OpenAPI 3.1, made from the contracts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from loaders.collector.bodies import MAX_EVENTS
+from loaders.contracts import Column, Contract
+
+_TYPES: dict[str, list[str]] = {
+    "string": ["string", "null"],
+    "int64": ["integer", "string", "null"],
+    "float64": ["number", "string", "null"],
+    "bool": ["boolean", "string", "null"],
+    "timestamp": ["string", "null"],
+    "date": ["string", "null"],
+    "bytes": ["string", "null"],
+}
+_REFUSALS = {
+    "400": "The body cannot be parsed; nothing of it was stored.",
+    "401": "No token, or one that is unknown or revoked.",
+    "403": "The token may not send to this table.",
+    "404": "There is no such table of events.",
+    "408": "The body took too long to come.",
+    "413": "More bytes or events than a request may hold.",
+    "415": "A media type or encoding that is not taken.",
+    "422": "The idempotency key came before with another body.",
+    "429": "Too many events for now, or for today; Retry-After says when to come again.",
+    "503": "The events could not be made durable; Retry-After says when to come again.",
+}
+
+
+def openapi(contracts: dict[str, Contract], version: str) -> dict[str, Any]:
+    """The document. `contracts` are those that take events, by their name in paths."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Assay collector",
+            "version": version,
+            "description": "Takes events. A 202 says that they are durable.",
+        },
+        "security": [{"token": []}],
+        "paths": {
+            f"/v1/{name}:batch": {"post": _operation(name, contract)}
+            for name, contract in contracts.items()
+        },
+        "components": {
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "schemas": {
+                **{contract.table: _schema(contract) for contract in contracts.values()},
+                "Reply": _REPLY,
+                "Error": _ERROR,
+            },
+        },
+    }
+
+
+def _operation(name: str, contract: Contract) -> dict[str, Any]:
+    event = {"$ref": f"#/components/schemas/{contract.table}"}
+    return {
+        "operationId": f"send_{name}",
+        "summary": contract.description,
+        "parameters": [
+            {
+                "name": "X-Idempotency-Key",
+                "in": "header",
+                "description": "The same key and body get the same reply, and are stored once.",
+                "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+            },
+            {"name": "traceparent", "in": "header", "schema": {"type": "string"}},
+        ],
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {
+                    "schema": {"type": "array", "items": event, "maxItems": MAX_EVENTS}
+                },
+                "application/x-ndjson": {"schema": {"type": "string"}},
+            },
+        },
+        "responses": {
+            "202": {
+                "description": "The events are durable, but for those that are rejected.",
+                "content": _json("Reply"),
+            },
+            **{
+                status: {"description": meaning, "content": _json("Error")}
+                for status, meaning in _REFUSALS.items()
+            },
+        },
+    }
+
+
+def _json(name: str) -> dict[str, Any]:
+    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}
+
+
+def _schema(contract: Contract) -> dict[str, Any]:
+    columns = contract.sent_columns
+    return {
+        "type": "object",
+        "description": contract.description,
+        "properties": {column.name: _property(column) for column in columns},
+        # One of several spellings may be sent.
+        "allOf": [
+            {"anyOf": [{"required": [name]} for name in column.spellings]}
+            for column in columns
+            if column.required
+        ],
+    }
+
+
+def _property(column: Column) -> dict[str, Any]:
+    types = list(_TYPES[column.data_type])
+    if column.structured:
+        types += ["object", "array"]
+    if column.required:
+        types.remove("null")
+    return {"type": types, "description": column.description}
+
+
+_REPLY: dict[str, Any] = {
+    "type": "object",
+    "required": ["accepted", "duplicates", "rejected", "trace_id"],
+    "properties": {
+        "accepted": {"type": "integer", "minimum": 0},
+        "duplicates": {"type": "integer", "minimum": 0},
+        "rejected": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["index", "code", "pointer"],
+                "properties": {
+                    "index": {"type": "integer", "minimum": 0},
+                    "code": {"type": "string"},
+                    "pointer": {"type": ["string", "null"]},
+                },
+            },
+        },
+        "trace_id": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
+    },
+}
+_ERROR: dict[str, Any] = {
+    "type": "object",
+    "required": ["code", "message", "trace_id"],
+    "properties": {
+        "code": {"type": "string"},
+        "message": {"type": "string"},
+        "trace_id": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
+    },
+}

@@ -1,0 +1,320 @@
+"""The file of the spool: SQLite, in which a commit is on disk when it returns.
+
+A stream is a table and a source; its records are numbered from 1 without gaps. The key of a record
+is its stream and its number in one, so that what is drained together lies together.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from loaders.collector.frames import decode
+from loaders.durable import durable_file, durable_rename, fsync_folder
+
+NAME = "spool.sqlite"
+_RANGE_RECORDS, _RANGE_BYTES = 20_000, 32 << 20
+_STREAM_BITS = 40  # numbers of a stream; the bits above them are the stream's own
+PAGE = 4096
+WAL_HEADER, WAL_FRAME = 32, 24  # bytes before the first frame of the log, and before each page
+
+_SCHEMA = """
+    create table if not exists salvaged (spool_id text primary key, records integer not null);
+    create table if not exists streams (
+        stream integer primary key, table_name text not null, source text not null,
+        drained_to integer not null default 0, unique (table_name, source)
+    );
+    create table if not exists records (key integer primary key, frame blob not null);
+    create table if not exists ranges (
+        stream integer primary key, first integer not null, last integer not null,
+        salt text not null
+    );
+    create table if not exists damaged (
+        stream integer, sequence integer, found_at text not null, primary key (stream, sequence)
+    );
+    create table if not exists replies (
+        token text, table_name text, idempotency_key text, body blob not null, reply text not null,
+        answered_at real not null, primary key (token, table_name, idempotency_key)
+    );
+    create index if not exists replies_by_age on replies (answered_at);
+    create table if not exists usage (
+        token text, day text, events integer not null, primary key (token, day)
+    );
+"""
+
+
+class DamagedError(Exception):
+    """The file is not what was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Records of one table from one source. `next_number` is that of the next record."""
+
+    number: int
+    table: str
+    source: str
+    drained_to: int
+    next_number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Numbers of a stream, first to last, that land as one batch.
+
+    `salt` was drawn when the range was written down: should that ever be lost, whatever is numbered
+    like this later is another batch.
+    """
+
+    stream: int
+    table: str
+    source: str
+    first: int
+    last: int
+    salt: str
+
+
+def key_of(stream: int, sequence: int) -> int:
+    return stream << _STREAM_BITS | sequence
+
+
+def open_store(folder: Path, after_failure: bool = False) -> sqlite3.Connection:
+    """Open the spool's file, or begin it, with all that was committed on disk in the file itself.
+
+    `after_failure` says that the last commit failed here: it may be torn, and nobody was answered.
+    Raises DamagedError where it is not whole, and sqlite3.Error or OSError where the disk fails.
+    """
+    path, is_new = folder / NAME, not (folder / NAME).exists()
+    kept = _keep_log(path)
+    written = 0 if after_failure else _last_commit_in_log(path)
+    try:
+        connection = connect(path)
+    except sqlite3.DatabaseError as error:
+        raise _judged(error) from None
+    try:
+        if connection.execute("pragma quick_check(1)").fetchone()[0] != "ok":
+            raise DamagedError("quick_check")
+        # Into the file and out of the log: what a failed fsync left behind is never trusted.
+        _, in_log, _ = connection.execute("pragma wal_checkpoint(passive)").fetchone()
+        if written > in_log:
+            raise DamagedError("the log was cut short")
+        if connection.execute("pragma wal_checkpoint(truncate)").fetchone()[0]:
+            raise sqlite3.OperationalError("checkpoint")
+        kept.unlink(missing_ok=True)
+        connection.executescript(_SCHEMA)
+        if is_new:
+            fsync_folder(folder)
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        raise _judged(error) from None
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection as the spool has them: no transactions of its own, and no commit in memory."""
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
+    connection.execute(f"pragma page_size = {PAGE}")
+    connection.execute("pragma journal_mode = wal")
+    connection.execute("pragma synchronous = full")
+    connection.execute("pragma secure_delete = on")  # what is drained is nobody's to find here
+    connection.execute("pragma wal_autocheckpoint = 2000")
+    return connection
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether it is the file's content that is wrong, and not the disk's answer."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def live_folders(root: Path) -> list[Path]:
+    """The spool in use, if there is one."""
+    return sorted(folder for folder in root.glob("*") if folder.is_dir() and not folder.suffix)
+
+
+def live_folder(root: Path) -> Path:
+    """The folder of the spool in use, named by its id; a new one where there is none."""
+    live = live_folders(root)
+    if live:
+        return live[0]
+    root.mkdir(mode=0o700, exist_ok=True)
+    folder = root / secrets.token_hex(6)
+    folder.mkdir(mode=0o700)
+    fsync_folder(root)
+    fsync_folder(root.parent)
+    return folder
+
+
+def move_aside(folder: Path) -> Path:
+    """Take a damaged spool out of the way, whole, for `salvage` to read."""
+    _restore_log(folder / NAME)
+    aside = folder.with_name(f"{folder.name}.damaged")
+    durable_rename(folder, aside)
+    return aside
+
+
+def streams(connection: sqlite3.Connection) -> list[Stream]:
+    """Every stream there ever was."""
+    found = connection.execute("select stream, table_name, source, drained_to from streams")
+    return [
+        Stream(number, table, source, drained_to, max(drained_to, _last(connection, number)) + 1)
+        for number, table, source, drained_to in found.fetchall()
+    ]
+
+
+def add_stream(connection: sqlite3.Connection, table: str, source: str) -> Stream:
+    """A new stream. Inside of a transaction."""
+    row = connection.execute(
+        "insert into streams (table_name, source) values (?, ?) returning stream", [table, source]
+    ).fetchone()
+    return Stream(row[0], table, source, drained_to=0, next_number=1)
+
+
+def add_frames(connection: sqlite3.Connection, rows: Iterable[tuple[int, bytes]]) -> None:
+    """Records by their key. Inside of a transaction."""
+    connection.executemany("insert into records values (?, ?)", rows)
+
+
+def read_frames(connection: sqlite3.Connection, given: Range) -> Iterator[tuple[int, bytes]]:
+    """Number and frame of the records of a range."""
+    between = [key_of(given.stream, given.first), key_of(given.stream, given.last)]
+    for key, frame in connection.execute(
+        "select key, frame from records where key between ? and ? order by key", between
+    ):
+        yield key & ((1 << _STREAM_BITS) - 1), frame
+
+
+def seal(connection: sqlite3.Connection, stream: Stream) -> tuple[Range, bool]:
+    """The next range of a stream, written down; and whether it was already. In a transaction."""
+    there = connection.execute(
+        "select first, last, salt from ranges where stream = ?", [stream.number]
+    ).fetchone()
+    if there:
+        return Range(stream.number, stream.table, stream.source, *there), True
+    first = last = stream.drained_to + 1
+    size = 0
+    for key, length in connection.execute(
+        "select key, length(frame) from records where key between ? and ? order by key",
+        [key_of(stream.number, n) for n in (first, first + _RANGE_RECORDS - 1)],
+    ):
+        size += length
+        if size > _RANGE_BYTES and last > first:
+            break
+        last = key - key_of(stream.number, 0)
+    found = Range(stream.number, stream.table, stream.source, first, last, secrets.token_hex(8))
+    connection.execute(
+        "insert into ranges values (?, ?, ?, ?)", [stream.number, first, last, found.salt]
+    )
+    return found, False
+
+
+def forget(connection: sqlite3.Connection, keys: list[int]) -> tuple[int, int]:
+    """Delete the records from one key to another. Returns how many there were, and their bytes."""
+    between = "from records where key between ? and ?"
+    counted = f"select count(*), coalesce(sum(length(frame)), 0) {between}"
+    records, size = connection.execute(counted, keys).fetchone()
+    connection.execute(f"delete {between}", keys)
+    return records, size
+
+
+def note_drained(connection: sqlite3.Connection, given: Range, damaged: list[int]) -> None:
+    """A range has landed, with these records as damaged. In a transaction."""
+    connection.execute("delete from ranges where stream = ?", [given.stream])
+    connection.execute(
+        "update streams set drained_to = ? where stream = ?", [given.last, given.stream]
+    )
+    connection.executemany(
+        "insert or ignore into damaged values (?, ?, datetime('now'))",
+        [(given.stream, number) for number in damaged],
+    )
+
+
+def backlog(connection: sqlite3.Connection) -> tuple[int, int]:
+    """How many records wait, and their bytes."""
+    records, size = connection.execute(
+        "select count(*), coalesce(sum(length(frame)), 0) from records"
+    ).fetchone()
+    return records, size
+
+
+def oldest(connection: sqlite3.Connection) -> str | None:
+    """When the oldest of the first records of the streams was received."""
+    received = []
+    for number, *_ in connection.execute("select stream from streams").fetchall():
+        row = connection.execute(
+            "select frame from records where key between ? and ? order by key limit 1",
+            [key_of(number, 0), key_of(number + 1, 0) - 1],
+        ).fetchone()
+        record = decode(row[0]) if row else None
+        if record is not None:
+            received.append(record.origin.received_at)
+    return min(received, default=None)
+
+
+def _last(connection: sqlite3.Connection, stream: int) -> int:
+    row = connection.execute(
+        "select max(key) from records where key between ? and ?",
+        [key_of(stream, 0), key_of(stream + 1, 0) - 1],
+    ).fetchone()
+    return 0 if row[0] is None else row[0] & ((1 << _STREAM_BITS) - 1)
+
+
+def _keep_log(path: Path) -> Path:
+    """Copy the log: SQLite takes one that it cannot read for an empty one, and removes it."""
+    _restore_log(path)
+    log, kept = _log_of(path), _kept_of(path)
+    if log.exists() and log.stat().st_size:
+        with log.open("rb") as source, durable_file(aside := kept.with_suffix(".new")) as copy:
+            shutil.copyfileobj(source, copy, 1 << 20)
+        durable_rename(aside, kept)
+    return kept
+
+
+def _restore_log(path: Path) -> None:
+    """Put the copy back where nobody came to the point of removing it."""
+    with contextlib.suppress(FileNotFoundError):
+        durable_rename(_kept_of(path), _log_of(path))
+
+
+def _log_of(path: Path) -> Path:
+    return path.with_name(path.name + "-wal")
+
+
+def _kept_of(path: Path) -> Path:
+    return path.with_name(path.name + "-kept")
+
+
+def _last_commit_in_log(path: Path) -> int:
+    """The last frame of the log, counted from 1, that says that it ends a commit, whole or not.
+
+    Where SQLite reads fewer, a byte of what was committed is not what it was.
+    """
+    try:
+        with _log_of(path).open("rb") as file:
+            header = file.read(WAL_HEADER)
+            size = os.fstat(file.fileno()).st_size
+            last = number = 0
+            for at in range(WAL_HEADER, size - WAL_FRAME, WAL_FRAME + PAGE):
+                file.seek(at)
+                frame = file.read(WAL_FRAME)
+                if frame[8:16] != header[16:24]:  # of before the log was last begun
+                    break
+                number += 1
+                last = number if any(frame[4:8]) else last
+            is_of_nothing = number == 0 and size > WAL_HEADER + WAL_FRAME
+            return 1 if is_of_nothing else last  # its header is damaged
+    except FileNotFoundError:
+        return 0
+
+
+def _judged(error: sqlite3.Error) -> Exception:
+    return DamagedError(type(error).__name__) if is_damage(error) else error

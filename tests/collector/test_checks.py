@@ -1,0 +1,108 @@
+"""The checks before the reply, against landing itself: never stricter, and with the same words."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import secrets
+from dataclasses import replace
+from typing import Any
+
+import pyarrow as pa
+from collecting import event
+
+from loaders.collector.bodies import events_of
+from loaders.collector.checks import Checks
+from loaders.collector.tokens import Token
+from loaders.contracts import Column, Contract, contract_of
+from loaders.landing.mapping import Mapping
+from loaders.landing.validator import Validator
+
+PAIRS = 1500
+ANYBODY = Token("t", "", "web", "")
+STRANGE: list[Any] = [
+    *(None, True, False, 0, 1, -1, 1.5, 1e3, 2**63 - 1, 2**63, -(2**63), 10**30, "", " ", "\t"),
+    *("x", "12", "1.0", "1e3", "1.5", "2026-05-01", "2026-05-01T10:00:00Z", "2026-05-01 10:00 UTC"),
+    *("2026-5-1 1:2", "2026-05-01T10:00:00+25:00", " 2026-05-01T10:00:00Z ", "1714557600", "Login"),
+    *("sign-up", "LOGIN ", "log in", "İ", "null", [], {}, [1], {"a": 1}, "[", "{", "NaN", "٣"),
+]
+
+
+def judged(table: str, event: Any) -> str | None:
+    checks = Checks(contract_of(table), "eu")
+    found = checks.judge(json.dumps(event).encode(), event, ANYBODY)
+    return f"{found.code} {found.pointer or ''}" if found.code else None
+
+
+def test_never_stricter_than_landing():
+    seed = int(os.environ.get("ASSAY_SEED") or secrets.randbelow(2**32))
+    print(f"ASSAY_SEED={seed}")
+    dice = random.Random(seed)
+    refused = 0
+    for table in ("attempts", "deposit_attempts"):
+        contract = contract_of(table)
+        names = [name for c in contract.sent_columns for name in c.spellings] + ["undeclared"]
+        events = [
+            event("a") | {name: dice.choice(STRANGE) for name in dice.sample(names, 2)}
+            for _ in range(PAIRS)
+        ]
+        events += [event("a") | {name: value} for name in names for value in STRANGE]
+        events += [{k: v for k, v in event("a").items() if k != gone} for gone in event("a")]
+        docs = pa.table(
+            {
+                "line_number": range(len(events)),
+                "doc": pa.array(map(json.dumps, events), pa.large_string()),
+            }
+        )
+        with Validator(contract, Mapping()) as validator:
+            rows = validator.rows(docs)[0].select(["line_number", "refusal"]).to_pylist()
+        verdicts = {row["line_number"]: row["refusal"] for row in rows}
+        for number, given in enumerate(events):
+            verdict = judged(table, given)
+            if verdict is None:
+                continue
+            refused += 1
+            assert verdicts[number] is not None, given
+            # Of what is wrong in two places, landing may name the one that is not sure here.
+            if number >= PAIRS and "İ" not in given.values():
+                assert verdict == verdicts[number], given
+    assert refused > 1000
+
+
+def contract_with(**columns: Column) -> Contract:
+    contract = contract_of("attempts")
+    return replace(contract, columns=(*contract.columns, *columns.values()))
+
+
+def test_what_may_never_land_is_not_kept():
+    never = Column("cvv", "string", "", "never")
+    checks = Checks(contract_with(cvv=never), "eu")
+    given = event("n", cvv="123")
+    found = checks.judge(json.dumps(given).encode(), given, ANYBODY)
+    assert (found.code, found.raw, found.event_id) == ("pii_forbidden", None, "n")
+
+
+def test_region_and_tenant():
+    columns = {name: Column(name, "string", "", "safe") for name in ("region", "tenant_id")}
+    checks = Checks(contract_with(**columns), "eu")
+    bound = replace(ANYBODY, tenant="a", regions=("eu-west",))
+
+    def code(token: Token, **more: str) -> str | None:
+        given = event("r", **more)
+        found = checks.judge(json.dumps(given).encode(), given, token)
+        assert found.raw is None or found.code != "residency_violation"
+        return found.code
+
+    assert code(ANYBODY, region="EU-West") is None
+    assert code(ANYBODY, region="us") == "residency_violation"
+    assert code(bound, region="eu-west", tenantId="a") is None
+    assert code(bound, region="eu-north") == "residency_violation"
+    assert code(bound, tenant_id="b") == "tenant_unknown"
+
+
+def test_a_record_that_is_too_large():
+    given = event("l", path="x" * (8 << 20))
+    ((raw, value),) = events_of(json.dumps([given]).encode(), is_lines=False)
+    found = Checks(contract_of("attempts"), "eu").judge(raw, value, ANYBODY)
+    assert (found.code, found.raw) == ("size_violation", raw)
