@@ -63,7 +63,7 @@ class Collector:
 
     def start(self, **environment: str) -> None:
         """Start, and return when it answers, ready or not."""
-        self.port = free_port()
+        self.port = self.port or free_port()  # the same after a restart
         where = ["--home", str(self.home.path), "--port", str(self.port)]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
