@@ -266,6 +266,7 @@ class Spool:
     def _give_up(self, connection: sqlite3.Connection, error: Exception) -> None:
         """Nothing of the commit counts. The next to write opens the file anew."""
         self.problem, self._connection, self._has_failed = type(error).__name__, None, True
+        self._streams = {}  # some of it was of this commit
         with contextlib.suppress(sqlite3.Error):
             connection.execute("rollback")
         with contextlib.suppress(sqlite3.Error):

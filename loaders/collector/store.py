@@ -49,6 +49,10 @@ _SCHEMA = """
 """
 
 
+class NothingError(Exception):
+    """There is nothing to drain, other than it seemed."""
+
+
 class DamagedError(Exception):
     """The file is not what was written."""
 
@@ -200,16 +204,21 @@ def seal(connection: sqlite3.Connection, stream: Stream) -> tuple[Range, bool]:
     ).fetchone()
     if there:
         return Range(stream.number, stream.table, stream.source, *there), True
-    first = last = stream.drained_to + 1
-    size = 0
+    # As the file has it: what the caller knew may be of a commit that failed since.
+    [drained_to] = connection.execute(
+        "select drained_to from streams where stream = ?", [stream.number]
+    ).fetchone() or [0]
+    first, last, size = drained_to + 1, 0, 0
     for key, length in connection.execute(
         "select key, length(frame) from records where key between ? and ? order by key",
         [key_of(stream.number, n) for n in (first, first + _RANGE_RECORDS - 1)],
     ):
         size += length
-        if size > _RANGE_BYTES and last > first:
+        if size > _RANGE_BYTES and last:
             break
         last = key - key_of(stream.number, 0)
+    if not last:
+        raise NothingError
     found = Range(stream.number, stream.table, stream.source, first, last, secrets.token_hex(8))
     connection.execute(
         "insert into ranges values (?, ?, ?, ?)", [stream.number, first, last, found.salt]
@@ -261,11 +270,13 @@ def oldest(connection: sqlite3.Connection) -> str | None:
 
 
 def _last(connection: sqlite3.Connection, stream: int) -> int:
-    row = connection.execute(
-        "select max(key) from records where key between ? and ?",
-        [key_of(stream, 0), key_of(stream + 1, 0) - 1],
+    """The last number of a record that is there, or was and is being forgotten."""
+    key, sealed = connection.execute(
+        "select (select max(key) from records where key between ? and ?), "
+        "(select last from ranges where stream = ?)",
+        [key_of(stream, 0), key_of(stream + 1, 0) - 1, stream],
     ).fetchone()
-    return 0 if row[0] is None else row[0] & ((1 << _STREAM_BITS) - 1)
+    return max(key & ((1 << _STREAM_BITS) - 1) if key else 0, sealed or 0)
 
 
 def _keep_log(path: Path) -> Path:

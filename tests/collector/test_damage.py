@@ -15,6 +15,8 @@ from spooling import damaged_letters, drain, root_of, submission
 
 from loaders.collector import store
 from loaders.collector.backlog import read_backlog
+from loaders.collector.drain import Drain
+from loaders.collector.metrics import Metrics
 from loaders.collector.spool import Spool
 from loaders.home import Home, init_home
 
@@ -153,3 +155,16 @@ def test_a_file_that_is_no_database_is_moved_aside(home: Home):
     part_of(home, "").write_bytes(b"no database at all" * 1000)
     assert landed_after(home) == ["new"]
     assert len(list(root_of(home).glob("*.salvaged"))) == 1
+
+
+def test_numbers_of_a_range_that_is_being_forgotten_are_not_given_again(home: Home):
+    """Killed when its records are gone and its range is not: what comes next is another range's."""
+    with Spool(root_of(home)) as spool:
+        spool.submit(submission(["first"])).result()
+        spool.drained = lambda *_: None  # type: ignore[method-assign]
+        Drain(home, spool, Metrics()).once()
+        spool.do(lambda connection: store.forget(connection, [0, 1 << 60])).result()
+    with Spool(root_of(home)) as spool:
+        spool.submit(submission(["second"])).result()
+        drain(home, spool)
+    assert sorted(row["event_id"] for row in rows(home, "attempts")) == ["first", "second"]
