@@ -12,7 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 FULL, WRITE_FAILED, SYNC_FAILED, SHORT = 13, 10 | 3 << 8, 10 | 4 << 8, 10 | 2 << 8
-_OPEN = c.CFUNCTYPE(c.c_int, c.c_void_p, c.c_char_p, c.c_void_p, c.c_int, c.POINTER(c.c_int))
+# A name is passed on as the pointer that it is: SQLite keeps it.
+_OPEN = c.CFUNCTYPE(c.c_int, c.c_void_p, c.c_void_p, c.c_void_p, c.c_int, c.POINTER(c.c_int))
 _WRITE = c.CFUNCTYPE(c.c_int, c.c_void_p, c.c_void_p, c.c_int, c.c_int64)
 _TRUNCATE = c.CFUNCTYPE(c.c_int, c.c_void_p, c.c_int64)
 _SYNC = c.CFUNCTYPE(c.c_int, c.c_void_p, c.c_int)
@@ -46,9 +47,9 @@ def install(disk: Disk) -> None:
     vfs = c.create_string_buffer(c.string_at(real, _VFS_BYTES), _VFS_BYTES)
     open_file = _OPEN(_pointer(real + _OPEN_AT))
 
-    def opened(_: int, name: bytes | None, file: int, flags: int, out: object) -> int:
+    def opened(_: int, name: int | None, file: int, flags: int, out: object) -> int:
         code = open_file(real, name, file, flags, out)
-        if code == 0 and name and b"spool.sqlite" in name:
+        if code == 0 and name and b"spool.sqlite" in c.string_at(name):
             _stand_between(file, disk)
         return code
 
