@@ -11,6 +11,7 @@ and answers in JSON. All figures are of one run; ratios are of the same percenti
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import http.server
 import io
@@ -166,8 +167,6 @@ def _collector(delay: float | None) -> tuple[multiprocessing.process.BaseProcess
 
 
 def _listen(port: int, delay: float) -> None:
-    import gzip  # noqa: PLC0415 - only this process needs it
-
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         wbufsize = -1

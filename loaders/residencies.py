@@ -1,9 +1,10 @@
-"""Where the data of a residency may lie: the seed `residencies`, which dbt reads too."""
+"""Residencies: where their data may lie, and which regions are theirs, by seeds dbt reads too."""
 
 from __future__ import annotations
 
 import csv
 from dataclasses import dataclass
+from functools import cache
 
 from loaders.errors import AssayError
 from loaders.project import PROJECT
@@ -25,3 +26,10 @@ def residency_of(name: str) -> Residency:
             if row["residency"] == name:
                 return Residency(name, row["bigquery_location"], row["recovery_location"] or None)
     raise AssayError(f"seeds/residencies.csv has no residency {name}. Add its locations there.")
+
+
+@cache
+def residency_by_region() -> dict[str, str]:
+    """The seed `regions`: {region in small letters: residency}."""
+    with (PROJECT / "seeds" / "regions.csv").open(encoding="utf-8", newline="") as file:
+        return {row["region"].lower(): row["residency"] for row in csv.DictReader(file)}

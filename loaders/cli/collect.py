@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from loaders.collector import tokens
 from loaders.contracts import load_contracts
 from loaders.errors import AssayError
 from loaders.home import Home, open_home
+from loaders.residencies import residency_by_region
 
 
 @click.command()
@@ -56,7 +58,7 @@ def collect(
     if ssl_certfile:
         tls = {"ssl_certfile": ssl_certfile, "ssl_keyfile": ssl_keyfile}
     if ssl_ca_certs:
-        tls |= {"ssl_ca_certs": str(ssl_ca_certs), "ssl_cert_reqs": 2}  # ssl.CERT_REQUIRED
+        tls |= {"ssl_ca_certs": str(ssl_ca_certs), "ssl_cert_reqs": ssl.CERT_REQUIRED}
     left = serve(opened, Options(host, port, max_spool_mb << 20, tls))
     say(as_json, {"backlog_records": left}, [f"Ended. {left} records wait to land."])
 
@@ -133,10 +135,8 @@ def _check_tables(tables: tuple[str, ...]) -> None:
 
 
 def _check_regions(regions: tuple[str, ...], home: Home) -> None:
-    from loaders.collector.checks import residencies  # noqa: PLC0415 - only where regions are named
-
     for region in regions:
-        if residencies().get(region) != home.residency:
+        if residency_by_region().get(region) != home.residency:
             raise AssayError(
                 f"The region {region} is not one of residency {home.residency} in "
                 "seeds/regions.csv. Name one that is, or use a home of the other residency."

@@ -6,11 +6,9 @@ of the checks is that of landing/validation.py.
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import re
 from collections.abc import Callable, Iterator
-from functools import cache
 from typing import Any
 
 from loaders.collector.bodies import is_unreadable
@@ -20,7 +18,7 @@ from loaders.contracts import Column, Contract
 from loaders.contracts.vocabulary import read_vocabulary
 from loaders.landing.casts import TIMES
 from loaders.landing.validation import MAX_RECORD_BYTES
-from loaders.project import PROJECT
+from loaders.residencies import residency_by_region
 
 Check = Callable[[dict[str, Any]], str | None]
 
@@ -93,7 +91,7 @@ class Checks:
         region = _sent(value, self._region) if self._region else None
         if isinstance(region, str) and region.strip():
             word = region.strip().lower()
-            is_elsewhere = residencies().get(word, self._residency) != self._residency
+            is_elsewhere = residency_by_region().get(word, self._residency) != self._residency
             if is_elsewhere or (token.regions and word not in token.regions):
                 return "residency_violation /region"
         return None
@@ -103,13 +101,6 @@ class Checks:
         if not isinstance(sent, str):
             return None
         return sent[:_EVENT_ID_LENGTH].encode("utf-8", "replace").decode()
-
-
-@cache
-def residencies() -> dict[str, str]:
-    """The seed `regions`: {region: residency}."""
-    with (PROJECT / "seeds" / "regions.csv").open(encoding="utf-8", newline="") as file:
-        return {row["region"].lower(): row["residency"] for row in csv.DictReader(file)}
 
 
 def _sent(value: dict[str, Any], spellings: tuple[str, ...]) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -69,8 +68,8 @@ class Intake:
     async def take(self, request: Request) -> Reply:
         """Judge and store. Raises RefusedError, BodyError; the reply says that all is durable."""
         if len(request.body) > _SMALL_BODY or request.encoding:
-            judge: Callable[[], Submission] = lambda: self._judged(request)  # noqa: E731
-            submission = await asyncio.get_running_loop().run_in_executor(self._pool, judge)
+            loop = asyncio.get_running_loop()
+            submission = await loop.run_in_executor(self._pool, self._judged, request)
         else:
             submission = self._judged(request)
         number = len(submission.events)

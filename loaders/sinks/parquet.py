@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from loaders.contracts import contract_of
 from loaders.durable import durable_rename, fsync_folder
 from loaders.home import Home, bronze_reader
-from loaders.sinks import LEDGER, files_in_order
+from loaders.sinks.protocol import LEDGER, files_in_order
 
 
 class ParquetSink:

@@ -23,6 +23,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from click.testing import CliRunner
+from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 from standin import Job, StandIn
 
@@ -701,6 +702,4 @@ def test_what_is_about_the_warehouse_does_not_touch_bigquery(place: Place):
 
 
 def bigquery_client(residency: str = "eu") -> bigquery.Client:
-    from google.auth.credentials import AnonymousCredentials  # noqa: PLC0415
-
     return bigquery.Client(PROJECT, AnonymousCredentials(), location=LOCATIONS[residency])

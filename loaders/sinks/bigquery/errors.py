@@ -22,6 +22,8 @@ from google.cloud.bigquery import DEFAULT_RETRY
 from loaders.contracts import load_contracts
 from loaders.errors import AssayError
 
+Meaning = tuple[str, str, str]  # reason, what it means, what to do
+
 # What a call may raise that is no fault of this program.
 FAILURES = (
     exceptions.GoogleAPIError,
@@ -96,43 +98,66 @@ def _root(error: Any) -> Any:
     return error
 
 
-def _meaning(error: Any, call: Call) -> tuple[str, str, str]:  # noqa: PLR0911 - one per kind
+def _meaning(error: Any, call: Call) -> Meaning:
     """Reason, what it means, and what to do."""
-    if isinstance(error, auth_exceptions.DefaultCredentialsError):
-        return "credentialsMissing", "there are no Google credentials", _LOG_IN
-    if isinstance(error, auth_exceptions.GoogleAuthError) and not isinstance(
-        error, auth_exceptions.TransportError
-    ):
-        return "credentialsRefused", "the Google credentials are expired or withdrawn", _LOG_IN
     if not isinstance(error, exceptions.GoogleAPICallError):
-        return _unreachable(type(error).__name__)
-    reason, text, status = _reason(error), str(error.message or ""), error.code
+        return _of_credentials(error) or _unreachable(type(error).__name__)
+    reason, status = _reason(error), error.code
     said = f"{reason}, HTTP {int(status)}" if status else reason
-    if status == 401:
-        return reason, f"the Google credentials are not accepted ({said})", _LOG_IN
-    if reason in ("quotaExceeded", "rateLimitExceeded") or status == 429:
-        return reason, f"a quota is used up ({said})", _WAIT
-    if reason == "billingNotEnabled":
-        return reason, "the project has no billing account", "Enable billing for the project"
-    if status == 403:
-        asked = _PERMISSION.search(text)
-        role = _PROJECT_ROLES.get(asked.group() if asked else "", call.role)
-        lacks = f"permission denied ({asked.group() if asked else said})"
-        return reason, lacks, f"The account needs {role}"
-    if status == 404:
-        missing = _MISSING.search(text)
-        what = f"{missing.group(1).lower()} {missing.group(2)}" if missing else "it"
-        why = f"{what} is not there, or in another location ({said})"
-        return reason, why, "Run: assay init --bigquery PROJECT, which makes it or says where it is"
-    if status == 400 and "different locations" in text:
-        why = f"job and dataset are not in one location ({said})"
-        return reason, why, "seeds/residencies.csv says which location the residency has"
+    found = _of_rights(error, said, call) or _of_place(error, said)
+    if found:
+        return (reason, *found)
     if status is not None and status >= 500:
         return _unreachable(said, reason)
+    text = str(error.message or "")
     if _DRIFT.search(text):
         why = f"schema drift{_column(text)}: the table is not as its contract says ({said})"
         return reason, why, "Run: assay init --bigquery PROJECT, which adds what is missing"
     return reason, f"refused ({said})", "Look at the job in the Google Cloud console"
+
+
+def _of_credentials(error: Any) -> Meaning | None:
+    """A failure before anything was asked of Google's service, but for the way there."""
+    if isinstance(error, auth_exceptions.DefaultCredentialsError):
+        return "credentialsMissing", "there are no Google credentials", _LOG_IN
+    if isinstance(error, auth_exceptions.TransportError):
+        return None
+    if isinstance(error, auth_exceptions.GoogleAuthError):
+        return "credentialsRefused", "the Google credentials are expired or withdrawn", _LOG_IN
+    return None
+
+
+def _of_rights(
+    error: exceptions.GoogleAPICallError, said: str, call: Call
+) -> tuple[str, str] | None:
+    """What the account or the project may not, or not now; and what to do."""
+    reason, status = _reason(error), error.code
+    if status == 401:
+        return f"the Google credentials are not accepted ({said})", _LOG_IN
+    if reason in ("quotaExceeded", "rateLimitExceeded") or status == 429:
+        return f"a quota is used up ({said})", _WAIT
+    if reason == "billingNotEnabled":
+        return "the project has no billing account", "Enable billing for the project"
+    if status == 403:
+        asked = _PERMISSION.search(str(error.message or ""))
+        role = _PROJECT_ROLES.get(asked.group() if asked else "", call.role)
+        lacks = f"permission denied ({asked.group() if asked else said})"
+        return lacks, f"The account needs {role}"
+    return None
+
+
+def _of_place(error: exceptions.GoogleAPICallError, said: str) -> tuple[str, str] | None:
+    """What is not there, or in another location; and what to do."""
+    text = str(error.message or "")
+    if error.code == 404:
+        missing = _MISSING.search(text)
+        what = f"{missing.group(1).lower()} {missing.group(2)}" if missing else "it"
+        why = f"{what} is not there, or in another location ({said})"
+        return why, "Run: assay init --bigquery PROJECT, which makes it or says where it is"
+    if error.code == 400 and "different locations" in text:
+        why = f"job and dataset are not in one location ({said})"
+        return why, "seeds/residencies.csv says which location the residency has"
+    return None
 
 
 def _column(text: str) -> str:
@@ -148,5 +173,5 @@ def _reason(error: exceptions.GoogleAPICallError) -> str:
     return str(first.get("reason") or type(error).__name__)
 
 
-def _unreachable(said: str, reason: str = "unreachable") -> tuple[str, str, str]:
+def _unreachable(said: str, reason: str = "unreachable") -> Meaning:
     return reason, f"it cannot be reached ({said})", "Check the network and status.cloud.google.com"

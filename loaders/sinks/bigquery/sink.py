@@ -19,10 +19,10 @@ from google.cloud import bigquery
 from loaders.contracts import contract_of
 from loaders.errors import AssayError
 from loaders.home import Home
-from loaders.sinks import LEDGER, files_in_order
 from loaders.sinks.bigquery import schemas
 from loaders.sinks.bigquery.errors import Call
 from loaders.sinks.bigquery.service import Service
+from loaders.sinks.protocol import LEDGER, files_in_order
 
 
 class BigQuerySink:
