@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import random
+import secrets
 import shutil
 import subprocess
 import sys
@@ -92,6 +94,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files that take long come first: begun last, they would keep everybody waiting."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+@pytest.fixture
+def dice() -> random.Random:
+    """Randomness of a printed seed. ASSAY_SEED repeats one."""
+    seed = int(os.environ.get("ASSAY_SEED") or secrets.randbelow(2**32))
+    print(f"ASSAY_SEED={seed}")
+    return random.Random(seed)
 
 
 @pytest.fixture

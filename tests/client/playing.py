@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 from loaders.client import Emitter
@@ -203,3 +204,14 @@ def assert_whole(events: list[dict[str, Any]], count: int, producers: int = 1) -
     assert all(found == list(range(len(found))) for found in numbers.values()), "gaps or repeats"
     assert sum(map(len, numbers.values())) == count
     assert len({event["event_id"] for event in events}) == count
+
+
+def files(folder: Path, pattern: str = "*.jsonl") -> list[Path]:
+    return sorted(folder.rglob(pattern))
+
+
+def assert_same_batch_same_key(collector: Playing) -> None:
+    """One key for one batch and one batch for one key, over all requests."""
+    sent = {(r.key, tuple(e["event_id"] for e in r.events)) for r in collector.requests}
+    assert len({key for key, _ in sent}) == len(sent), "one key, two batches"
+    assert len({batch for _, batch in sent}) == len(sent), "one batch, two keys"

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import os
-import random
-import secrets
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
-import pytest
 
 from loaders.home import Home
 
@@ -64,11 +60,3 @@ def says_one_line(result: subprocess.CompletedProcess[str]) -> str:
     assert result.stdout == ""
     assert result.stderr.count("\n") == 1, result.stderr
     return result.stderr.strip()
-
-
-@pytest.fixture
-def dice() -> Iterator[random.Random]:
-    """Randomness of a printed seed. ASSAY_SEED repeats one."""
-    seed = int(os.environ.get("ASSAY_SEED") or secrets.randbelow(2**32))
-    print(f"ASSAY_SEED={seed}")
-    yield random.Random(seed)

@@ -7,13 +7,11 @@ import random
 from pathlib import Path
 
 import pytest
-from landed import ATTEMPT, assay, dice
+from landed import ATTEMPT, assay
 
 from loaders.gaps import read_gaps
 from loaders.home import Home, init_home
 from loaders.landing.batches import land_file
-
-__all__ = ["dice"]  # a fixture
 
 
 @pytest.fixture

@@ -11,13 +11,10 @@ from conftest import Demo
 from landed import (
     LONG,
     bronze_rows,
-    dice,
 )
 from samples import Row, as_lines, attempt, land, make_rows, refusals
 
 from loaders.home import Home
-
-__all__ = ["dice"]  # a fixture
 
 
 def test_the_demo_landed_as_its_answer_key_says(demo: Demo):
