@@ -7,8 +7,6 @@ from pathlib import Path
 
 import yaml
 from conftest import PROJECT, run_dbt
-from google.auth.credentials import AnonymousCredentials
-from google.cloud import bigquery
 from standin import StandIn
 
 from loaders.home import Home
@@ -48,12 +46,3 @@ def profiles(standin: StandIn, home: Home) -> Path:
     folder.mkdir(exist_ok=True)
     (folder / "profiles.yml").write_text(yaml.safe_dump(profile), encoding="utf-8")
     return folder
-
-
-def client_of(standin: StandIn) -> bigquery.Client:
-    """Google's client for the stand-in."""
-    return bigquery.Client(
-        project=CLOUD_PROJECT,
-        credentials=AnonymousCredentials(),
-        client_options={"api_endpoint": standin.endpoint},
-    )

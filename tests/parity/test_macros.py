@@ -16,10 +16,11 @@ from typing import Any
 
 import duckdb
 import pytest
-from bigquery_home import CLOUD_PROJECT, bigquery_home, client_of, run_dbt_on
+from bigquery_home import CLOUD_PROJECT, bigquery_home, run_dbt_on
 from compiled import compile_inline, sandbox
 from google.api_core.exceptions import BadRequest
 from google.cloud import bigquery
+from official import client_of
 from standin import StandIn
 
 LAST = datetime(2026, 5, 4, 11, tzinfo=UTC)

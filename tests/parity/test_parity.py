@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from bigquery_home import CLOUD_PROJECT, bigquery_home, client_of, run_dbt_on
+from bigquery_home import CLOUD_PROJECT, bigquery_home, run_dbt_on
 from conftest import PROJECT, run_dbt
 from inputs import write_batches
+from official import client_of
 from sameness import differences, summary
 from standin import StandIn
 
