@@ -59,7 +59,7 @@ def read_marts() -> dict[str, Mart]:
 def thresholds() -> dict[str, int]:
     """The variables of the project: k, safe_rows, tail_subjects."""
     document = yaml.safe_load((PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))
-    return {name: int(value) for name, value in document["vars"].items()}
+    return {name: value for name, value in document["vars"].items() if isinstance(value, int)}
 
 
 def _mart(model: dict[str, Any]) -> Mart | None:

@@ -12,6 +12,12 @@
       {'keys': column, 'arrivals': {table: model}}
           all that is known of a key of a bronze table that is told anew: arrivals hold every row of
           a key, so none is missing afterwards.
+      {'facts': variable}
+          the periods in which the facts of a list of models say something else: metric_renewal.sql.
+      {'since': model, 'where': condition, 'told_by': expressions}
+          everything from the first day on of which the model, as far as the condition goes, says
+          something else: `is_since`. Days agree where the aggregate expressions do. For what looks
+          back over earlier rows, and for copies that cost little.
 -#}
 
 {#- Condition on the layer below: the model computes this day in this run. -#}
@@ -28,6 +34,10 @@
         {{ renews['weeks'] }} >= (
             select {{ iso_week('min(' ~ renews['day_below'] ~ ')') }} from {{ ref(renews['below']) }}
         )
+    {%- elif 'facts' in renews -%}
+        {{ are_changed_figures() }}
+    {%- elif 'since' in renews -%}
+        {{ is_since('period_start') }}
     {%- else -%}
         {%- for table, arrivals in renews['arrivals'].items() -%}
         (
@@ -139,4 +149,52 @@
     select * from judged
     where is_renewed{{ ' or ' ~ in_rebuilt_span('period_day') if is_rebuilt() }}
     order by period_day
+{%- endmacro -%}
+
+{#- Condition that a period begins on the first day that differs, or later. -#}
+{%- macro is_since(period_start) -%}
+    {%- if not is_incremental() -%}
+        {{ return('true') }}
+    {%- endif -%}
+    {%- set first_day = run_query(first_changed_day(config.get('meta')['renews'])).columns[0].values()[0] -%}
+    {{ return(utc_day(period_start) ~ " >= date '" ~ first_day ~ "'" if first_day else 'false') }}
+{%- endmacro -%}
+
+{%- macro first_changed_day(renews) -%}
+    with
+
+    below as (
+
+        select
+            {{ utc_day('period_start') }} as period_day
+            {%- for expression in renews['told_by'] %},
+            {{ expression }} as told_{{ loop.index }}
+            {%- endfor %}
+        from {{ ref(renews['since']) }}
+        where {{ renews['where'] }}
+        group by {{ utc_day('period_start') }}
+
+    ),
+
+    here as (
+
+        select
+            {{ utc_day('period_start') }} as period_day
+            {%- for expression in renews['told_by'] %},
+            {{ expression }} as told_{{ loop.index }}
+            {%- endfor %}
+        from {{ this }}
+        group by {{ utc_day('period_start') }}
+
+    )
+
+    select min(coalesce(below.period_day, here.period_day)) as first_day
+    from below
+    full outer join here on below.period_day = here.period_day
+    where
+        {% for _ in renews['told_by'] -%}
+        below.told_{{ loop.index }} is distinct from here.told_{{ loop.index }}
+        {{ 'or ' if not loop.last }}
+        {%- endfor %}
+        {{- 'or ' ~ in_rebuilt_span('coalesce(below.period_day, here.period_day)') if is_rebuilt() }}
 {%- endmacro -%}

@@ -4,12 +4,22 @@
     one, must be Other. What it shows as `subjects` and `attempts` is what is recounted. `keys` maps
     columns of the mart to columns of the fact. A row with no such cell in the fact fails too. Says
     how many rows fail, never which.
+
+    With `of_metrics`, the mart is one of the figures of the metric contract, recounted metric by
+    metric from their facts. With `made_of`, it repeats figures of another mart and has no others:
+    `keys` says which of its columns are which of that mart's.
 -#}
 {% test k_anonymous(
-    model, fact, keys, subject, safe_rows=none, category=none, fact_where='true', k=none
+    model, fact=none, keys=none, subject=none, safe_rows=none, category=none, fact_where='true', k=none,
+    of_metrics=false, made_of=none
 ) %}
 {{ config(fail_calc='coalesce(sum(rows_too_small), 0)') }}
 
+{% if of_metrics -%}
+{{ metrics_too_small(model) }}
+{%- elif made_of -%}
+{{ rows_not_of(model, made_of, keys) }}
+{%- else -%}
 with
 
 recounted as (
@@ -58,5 +68,6 @@ violations as (
 
 select count(*) as rows_too_small from violations
 having count(*) > 0
+{%- endif %}
 
 {% endtest %}

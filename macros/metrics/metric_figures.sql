@@ -1,0 +1,238 @@
+{#-
+    Every metric of a fact in every period: hours, days, ISO weeks and months, in total and by one
+    dimension at a time. One pass over the fact for all of them.
+
+    `changed` has the days, weeks and months to compute, or is none for all. In total, a period
+    without a row of the fact has counts of 0 and no rates. By a dimension, only values that occur
+    in the period have a row.
+-#}
+{%- macro metric_figures(fact, changed=none) -%}
+{%- set simple = fact.metrics | selectattr('type', 'equalto', 'simple') | list -%}
+{%- set flags = simple | map(attribute='flag') | unique | list -%}
+{%- set summed = simple | selectattr('agg', 'in', ['sum', 'average']) | list -%}
+{%- set ranked = simple | selectattr('agg', 'equalto', 'percentile') | list -%}
+{%- set things = simple | selectattr('agg', 'equalto', 'count_distinct') | rejectattr('expression', 'equalto', published(fact.subject)) | list -%}
+{%- set valued = summed + ranked + things -%}
+{%- set cell = ['period', 'period_start', 'dimension', 'dimension_value'] -%}
+    with
+
+    -- Which metrics count a row, and with which value.
+    published as (
+
+        select
+            {{ fact.subject }} as subject,
+            {%- for period, start in period_starts(fact, changed).items() %}
+            {{ start }} as in_{{ period }},
+            {%- endfor %}
+            {%- for dimension in fact.dimensions %}
+            {{ dimension }} as by_{{ dimension }},
+            {%- endfor %}
+            {{ counted_by(simple) }} as counted_by,
+            {%- for metric in valued if metric.input == metric.name %}
+            case when {{ metric.condition }} then {{ metric.expression }} end as {{ metric.name }}__value,
+            {%- endfor %}
+            labelled_at
+        from {{ ref(fact.model) }}
+        where
+            is_published
+            {%- if changed %}
+            and {{ fact.day }} between date '{{ changed.first }}' and date '{{ changed.last }}'
+            {%- endif %}
+
+    ),
+
+    kinds as (
+
+        {% for period in period_starts(fact, changed) -%}
+        select '{{ period }}' as period
+        {{ 'union all' if not loop.last }}
+        {% endfor %}
+    ),
+
+    dimensions as (
+
+        select 'total' as dimension
+        {%- for dimension in fact.dimensions %}
+        union all
+        select '{{ dimension }}' as dimension
+        {%- endfor %}
+
+    ),
+
+    -- Every row in each of its cells: period by period, dimension by dimension.
+    placed as (
+
+        select
+            published.*,
+            kinds.period,
+            case kinds.period
+                {%- for period in period_starts(fact) %}
+                when '{{ period }}' then published.in_{{ period }}
+                {%- endfor %}
+            end as period_start,
+            dimensions.dimension,
+            case dimensions.dimension
+                {%- for dimension in fact.dimensions %}
+                when '{{ dimension }}' then published.by_{{ dimension }}
+                {%- endfor %}
+                else 'all'
+            end as dimension_value
+        from published
+        cross join kinds
+        cross join dimensions
+
+    ),
+
+    in_cells as (
+
+        select * from placed
+        where period_start is not null
+
+    ),
+
+    counted as (
+
+        select
+            {{ cell | join(', ') }},
+            {%- for flag in flags %}
+            count(case when {{ is_counted_by(flag, flags) }} then 1 end) as {{ flag }}__rows,
+            {%- endfor %}
+            {%- for metric in summed %}
+            sum({{ metric.input }}__value) as {{ metric.name }}__sum,
+            {%- endfor %}
+            max(labelled_at) as updated_at
+        from in_cells
+        group by {{ cell | join(', ') }}
+
+    ),
+
+    -- A person is one row here, whichever metrics count him: one pass for the people of all of them.
+    by_person as (
+
+        select
+            {{ cell | join(', ') }},
+            bit_or(counted_by) as counted_by
+        from in_cells
+        where subject is not null
+        group by {{ cell | join(', ') }}, subject
+
+    ),
+
+    people as (
+
+        select
+            {{ cell | join(', ') }}
+            {%- for flag in flags %},
+            count(case when {{ is_counted_by(flag, flags) }} then 1 end) as {{ flag }}__people
+            {%- endfor %}
+        from by_person
+        group by {{ cell | join(', ') }}
+
+    ),
+
+    {% if ranked -%}
+    percentiles as (
+
+        {{ percentiles_by('in_cells', cell, ranked) }}
+
+    ),
+
+    {% endif -%}
+    {%- if things -%}
+    things as (
+
+        select
+            {{ cell | join(', ') }}
+            {%- for metric in things %},
+            count(distinct {{ metric.input }}__value) as {{ metric.name }}
+            {%- endfor %}
+        from in_cells
+        group by {{ cell | join(', ') }}
+
+    ),
+
+    {% endif -%}
+    {{ metric_periods(fact, changed) }}
+
+    cells as (
+
+        select
+            *,
+            'total' as dimension,
+            'all' as dimension_value
+        from periods
+        union all
+        select
+            periods.*,
+            counted.dimension,
+            counted.dimension_value
+        from periods
+        inner join counted on {{ same('periods', 'counted', ['period', 'period_start']) }}
+        where counted.dimension != 'total'
+
+    ),
+
+    shown as (
+
+        select
+            cells.*,
+            {%- for metric in simple %}
+            {{ shown_value(metric, fact) }} as {{ metric.name }},
+            {%- endfor %}
+            {%- for flag in flags %}
+            case when people.{{ flag }}__people >= {{ var('k') }} then people.{{ flag }}__people end as {{ flag }}__people,
+            {%- endfor %}
+            coalesce(counted.updated_at, cells.period_start) as updated_at
+        from cells
+        left join counted on {{ same('cells', 'counted', cell) }}
+        left join people on {{ same('cells', 'people', cell) }}
+        {%- if ranked %}
+        left join percentiles on {{ same('cells', 'percentiles', cell) }}
+        {%- endif %}
+        {%- if things %}
+        left join things on {{ same('cells', 'things', cell) }}
+        {%- endif %}
+
+    ),
+
+    names as (
+
+        {% for metric in fact.metrics -%}
+        select '{{ metric.name }}' as metric_name
+        {{ 'union all' if not loop.last }}
+        {% endfor %}
+    ),
+
+    -- A metric is not split by a dimension that its filter names: each part would be all or nothing.
+    figures as (
+
+        select
+            names.metric_name,
+            shown.period,
+            shown.period_start,
+            shown.dimension,
+            shown.dimension_value,
+            case names.metric_name
+                {%- for metric in fact.metrics %}
+                when '{{ metric.name }}' then cast({{ value_of(metric) }} as float64)
+                {%- endfor %}
+            end as value,
+            case names.metric_name
+                {%- for metric in fact.metrics %}
+                when '{{ metric.name }}' then shown.{{ metric.flag }}__people
+                {%- endfor %}
+            end as subjects,
+            shown.is_complete,
+            shown.updated_at
+        from shown
+        cross join names
+        where
+            true
+            {%- for metric in fact.metrics if metric.named %}
+            and not (names.metric_name = '{{ metric.name }}' and shown.dimension in ('{{ metric.named | join("', '") }}'))
+            {%- endfor %}
+
+    )
+
+    select * from figures
+{%- endmacro -%}
