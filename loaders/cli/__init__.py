@@ -15,6 +15,7 @@ from loaders.cli.gold import publish_gold, refresh_gold
 from loaders.cli.home import demo_data, init, show_status
 from loaders.cli.land import land
 from loaders.cli.ledger import ledger
+from loaders.cli.metrics import show_metrics
 from loaders.cli.rebuild import rebuild_days
 from loaders.cli.replay import replay_letters
 from loaders.cli.suppression import explain_suppression
@@ -41,6 +42,7 @@ for command in (
     rebuild_days,
     replay_letters,
     show_status,
+    show_metrics,
     explain_suppression,
     vault_group,
 ):

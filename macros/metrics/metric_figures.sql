@@ -11,8 +11,8 @@
 {%- set flags = simple | map(attribute='flag') | unique | list -%}
 {%- set summed = simple | selectattr('agg', 'in', ['sum', 'average']) | list -%}
 {%- set ranked = simple | selectattr('agg', 'equalto', 'percentile') | list -%}
-{%- set things = simple | selectattr('agg', 'equalto', 'count_distinct') | rejectattr('expression', 'equalto', published(fact.subject)) | list -%}
-{%- set valued = summed + ranked + things -%}
+{%- set distinct_counts = simple | selectattr('agg', 'equalto', 'count_distinct') | rejectattr('expression', 'equalto', published(fact.subject)) | list -%}
+{%- set valued = summed + ranked + distinct_counts -%}
 {%- set cell = ['period', 'period_start', 'dimension', 'dimension_value'] -%}
     with
 
@@ -106,7 +106,7 @@
 
     ),
 
-    -- A person is one row here, whichever metrics count him: one pass for the people of all of them.
+    -- A person is one row here, whichever metrics count them: one pass for the people of all metrics.
     by_person as (
 
         select
@@ -138,12 +138,12 @@
     ),
 
     {% endif -%}
-    {%- if things -%}
-    things as (
+    {%- if distinct_counts -%}
+    distinct_counts as (
 
         select
             {{ cell | join(', ') }}
-            {%- for metric in things %},
+            {%- for metric in distinct_counts %},
             count(distinct {{ metric.input }}__value) as {{ metric.name }}
             {%- endfor %}
         from in_cells
@@ -189,8 +189,8 @@
         {%- if ranked %}
         left join percentiles on {{ same('cells', 'percentiles', cell) }}
         {%- endif %}
-        {%- if things %}
-        left join things on {{ same('cells', 'things', cell) }}
+        {%- if distinct_counts %}
+        left join distinct_counts on {{ same('cells', 'distinct_counts', cell) }}
         {%- endif %}
 
     ),

@@ -16,7 +16,7 @@
     {%- elif metric.agg == 'count_distinct' -%}
         case
             when {{ rows }} is null or {{ rows }} = 0 then {{ or_empty('null', metric) }}
-            when {{ is_enough }} then {{ people if metric.expression == published(fact.subject) else 'things.' ~ metric.name }}
+            when {{ is_enough }} then {{ people if metric.expression == published(fact.subject) else 'distinct_counts.' ~ metric.name }}
         end
     {%- else -%}
         {%- set value = ratio('counted.' ~ metric.name ~ '__sum', rows) if metric.agg == 'average' else 'percentiles.' ~ metric.name -%}

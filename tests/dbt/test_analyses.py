@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from datetime import datetime
 from pathlib import Path
@@ -59,7 +60,7 @@ def test_every_analysis_begins_with_its_question() -> None:
         assert first.startswith("-- "), path.name
         question, _, requirement = first.removeprefix("-- ").rpartition(" (")
         assert question.endswith("?"), path.name
-        assert requirement.startswith("S3-"), path.name
+        assert re.fullmatch(r"S\d-\d\d(, S\d-\d\d)*\)", requirement), path.name
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -208,6 +209,29 @@ def test_the_failing_provider_leads(answers: dict[str, pd.DataFrame], demo: Demo
     first = answers["failing_deposit_providers"].iloc[0]
     assert first.provider == demo.deposits["failing_provider"]
     assert first.error_code == "payment_declined"
+
+
+def test_popular_categories_are_those_of_a_recount(
+    answers: dict[str, pd.DataFrame], published: pd.DataFrame
+) -> None:
+    """S0-25: each action's share of a day's requests, counted in pandas."""
+    found = answers["popular_categories"]
+    actions = found[(found.metric_name == "attempts") & (found.dimension == "action")]
+    counted = published.groupby(["attempted_on", "action"]).size()
+    shares = counted / counted.groupby(level=0).transform("sum")
+    shown = actions.set_index(["period_start", "dimension_value"]).share.sort_index()
+    assert shown.to_list() == pytest.approx(shares.sort_index().to_list())
+    assert (actions[actions.place == 1].dimension_value == shares.unstack().sum().idxmax()).all()
+
+
+def test_drops_fall_and_spikes_leap(answers: dict[str, pd.DataFrame], demo: Demo) -> None:
+    """S0-25: a day is below the one before; the storm's hour has twice the errors of the last."""
+    drops = answers["engagement_drops"]
+    assert (drops.value_change_percent < 0).all()
+    storm = demo.key["storm"]
+    spikes = answers["spikes"].set_index(["name", "period_start"])
+    found = spikes.loc["attempt_errors", pd.Timestamp(storm["period_start"])]
+    assert found.value >= storm["errors"]
 
 
 def test_a_lost_batch_is_found(compiled: dict[str, str], demo: Demo, tmp_path: Path) -> None:

@@ -32,6 +32,9 @@ MARTS = [
     "registration_funnel_daily",
     "registrations_per_fingerprint_daily",
     "email_domain_typos_weekly",
+    "metric_time_series",
+    "metrics",
+    "metric_trends",
 ]
 # When a row was computed is not what it says.
 COMPUTED_AT = {"updated_at", "labelled_at"}

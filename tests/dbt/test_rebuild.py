@@ -24,6 +24,7 @@ pytestmark = pytest.mark.slow
 ASSAY = Path(sys.executable).with_name("assay")
 STAGED = "silver.stg_access__attempts"
 FACT = "silver.int_access__published_attempts"
+SERIES = "gold.metric_time_series"
 DAY = {STAGED: "cast(attempted_at as date)", FACT: "attempted_on"}
 COMPUTED_AT = {"updated_at", "labelled_at"}
 
@@ -100,12 +101,18 @@ def rows(
         ).fetchall()
 
 
+def select(home: Home, query: str) -> list[tuple]:
+    with duckdb.connect(str(home.warehouse), read_only=True) as warehouse:
+        return warehouse.execute(query).fetchall()
+
+
 def marts_of(home: Home) -> list[str]:
     """The daily and hourly marts of attempts."""
     with duckdb.connect(str(home.warehouse), read_only=True) as warehouse:
         found = warehouse.execute(
             "select table_name from duckdb_tables() where schema_name = 'gold' "
-            "and not starts_with(table_name, 'deposit') and not ends_with(table_name, 'weekly')"
+            "and not starts_with(table_name, 'deposit') and not ends_with(table_name, 'weekly') "
+            "and not starts_with(table_name, 'metric')"
         ).fetchall()
     assert len(found) > 4
     return [f"gold.{mart}" for (mart,) in found]
@@ -143,6 +150,54 @@ def test_damaged_days_of_a_mart_are_as_fresh(home: Home, fresh: Home, days: list
     }
 
 
+def test_damaged_figures_are_as_fresh_with_their_weeks_and_months(
+    home: Home, fresh: Home, days: list[date]
+) -> None:
+    """The periods that the days are in come right as well; another day stays as it is."""
+    first, last, outside = days[1], days[2], days[4]
+    change(
+        home,
+        f"update {SERIES} set value = 777 where period_start = '{first}'",
+        f"update {SERIES} set value = 777 where granularity in ('week', 'month')",
+        f"delete from {SERIES} where period_start = '{last}' and metric_name = 'logins'",
+        f"update {SERIES} set value = 12345 where granularity = 'day' "
+        f"and period_start = '{outside}'",
+    )
+    said = rebuilt(home, "metric_time_series", first, last)
+    anew = f"metric_time_series of int_access__published_attempts: 2 days, {first} to {last}, made"
+    assert anew in said
+    assert rows(home, SERIES, first, last) == rows(fresh, SERIES, first, last) != []
+    longer = "where granularity = 'month' or (granularity = 'week' and period_start <= '{}')"
+    found = [
+        select(h, f"select id, value from {SERIES} {longer.format(last)} order by id")
+        for h in (home, fresh)
+    ]
+    assert found[0] == found[1] != []
+    damaged = select(home, f"from {SERIES} where granularity = 'day' and value = 12345")
+    assert len(damaged) > 0
+
+
+def test_weeks_and_months_that_silver_holds_in_part_are_left_alone(
+    home: Home, fresh: Home, days: list[date]
+) -> None:
+    """Silver begins on the fourth day: a change of a later one leaves the month as it was."""
+    change(
+        home,
+        f"delete from {FACT} where attempted_on < date '{days[3]}'",
+        f"update {FACT} set labelled_at = labelled_at + interval 1 hour "
+        f"where attempted_on = date '{days[5]}'",
+        f"delete from {FACT} where attempted_on = date '{days[5]}' and action = 'login'",
+    )
+    run_dbt(home, "run", "--select", "metric_time_series")
+    for period in ("month", "week"):
+        where = f"where granularity = '{period}' and period_start <= date '{days[3]}'"
+        kept = [select(h, f"from {SERIES} {where} order by id") for h in (home, fresh)]
+        assert kept[0] == kept[1] != []
+    for day, is_kept in {days[0]: True, days[3]: True, days[5]: False}.items():
+        found = (rows(h, SERIES, day, day, when=True) for h in (home, fresh))
+        assert (next(found) == next(found)) is is_kept, day
+
+
 def test_damaged_days_of_silver_and_all_above_are_as_fresh(
     home: Home, fresh: Home, days: list[date]
 ) -> None:
@@ -169,6 +224,7 @@ def test_damaged_days_of_silver_and_all_above_are_as_fresh(
         for start, end in ((days[0], days[0]), (days[3], days[-1])):
             found = rows(home, table, start, end, when=True)
             assert found == rows(fresh, table, start, end, when=True) != [], table
+    assert rows(home, SERIES) == rows(fresh, SERIES) != []
 
 
 def test_days_that_bronze_holds_in_part_are_left_alone(
@@ -224,7 +280,7 @@ def test_a_day_that_silver_holds_in_part_is_left_alone(
             file.unlink()
     expire(home, STAGED, f"{half} 12:00:00")
     run_dbt(home, "run")
-    for table in (FACT, *marts_of(home)):
+    for table in (FACT, SERIES, *marts_of(home)):
         found = rows(home, table, days[0], days[-1], when=True)
         assert found == rows(fresh, table, days[0], days[-1], when=True), table
 

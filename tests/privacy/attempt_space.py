@@ -37,6 +37,10 @@ OUTCOMES = [
 
 Row = dict[str, Any]
 Published = Callable[[Row], bool]
+Total = tuple[date, frozenset[int], int]  # day, atoms, and the number of their attempts
+Also = Callable[
+    [duckdb.DuckDBPyConnection, dict[str, Any], list[Row], dict[str, int]], Iterator[Total]
+]
 
 
 @dataclass(frozen=True)
@@ -287,10 +291,11 @@ def rows_of(connection: duckdb.DuckDBPyConnection, query: str) -> list[Row]:
     return [dict(zip(names, values, strict=True)) for values in result.fetchall()]
 
 
-def audit(models: dict[str, Any], attempts: list[Row]) -> list[Table]:
+def audit(models: dict[str, Any], attempts: list[Row], also: Also | None = None) -> list[Table]:
     """The tables, each with the sets that every number of every mart is the total of.
 
-    A number that is not the total of a set of whole atoms ends the audit.
+    A number that is not the total of a set of whole atoms ends the audit. `also` makes another mart
+    of the labelled attempts, and gives its numbers.
     """
     with build(models, attempts) as connection:
         labelled = rows_of(
@@ -302,18 +307,23 @@ def audit(models: dict[str, Any], attempts: list[Row]) -> list[Table]:
         marts = {
             mart: rows_of(connection, f"select * from warehouse.gold.{mart}") for mart in MARTS
         }
-    assert len(labelled) == len(attempts)
-    count_registrations_of_devices(labelled)
-    atoms = number_atoms(labelled, "raw_country")
+        assert len(labelled) == len(attempts)
+        count_registrations_of_devices(labelled)
+        atoms = number_atoms(labelled, "raw_country")
+        others = list(also(connection, models, labelled, atoms)) if also else []
     tables: dict[date, Table] = defaultdict(Table)
     for row in labelled:
         tables[row["attempted_on"]].members.setdefault(atoms[row["event_id"]], []).append(row)
-    for name, mart in MARTS.items():
-        for day, ones, number in published_totals(mart, marts[name], labelled, atoms):
+    numbers = [
+        (name, published_totals(mart, marts[name], labelled, atoms)) for name, mart in MARTS.items()
+    ]
+    for name, totals in [*numbers, ("another mart", others)]:
+        for day, ones, number in totals:
             total = sum(len(tables[day].members[atom]) for atom in ones)
             assert number == total, f"{name}: {number} is not the total of whole atoms"
             if ones:
                 tables[day].published.add(ones)
+    for name, mart in MARTS.items():
         for day, ones, part in published_parts(mart, marts[name], labelled, atoms):
             tables[day].parts.add((ones, part))
     return list(tables.values())
@@ -344,7 +354,7 @@ def number_atoms(rows: list[Row], country: str) -> dict[str, int]:
 
 def published_totals(
     mart: Mart, rows: list[Row], labelled: list[Row], atoms: dict[str, int]
-) -> Iterator[tuple[date, frozenset[int], int]]:
+) -> Iterator[Total]:
     """Day, set of atoms and value of each number that a mart shows or lets compute."""
     visible = [row for row in labelled if row["is_published"] and mart.where(row)]
     cells: dict[tuple[Any, ...], list[Row]] = defaultdict(list)

@@ -127,7 +127,33 @@ FAULTS = {
             ("k_anonymous", "attempts_hourly"),
             ("k_anonymous", "attempts_daily"),
             ("k_anonymous", "response_times_daily"),
+            ("k_anonymous", "metric_time_series"),
         ),
+    ),
+    "a figure of three people": Fault(
+        "k_anonymous",
+        "metric_time_series",
+        "update gold.metric_time_series set subjects = 3 where rowid = (select max(rowid) "
+        "from gold.metric_time_series where value > 0 and subjects is null)",
+    ),
+    "a figure that nobody is behind": Fault(
+        "k_anonymous",
+        "metric_time_series",
+        "update gold.metric_time_series set value = 9 where rowid = (select max(rowid) "
+        "from gold.metric_time_series where value = 0 and metric_name = 'attempts')",
+    ),
+    "a total of its own": Fault(
+        "k_anonymous",
+        "metrics",
+        "update gold.metrics set value = value + 1 where rowid = (select max(rowid) "
+        "from gold.metrics where value > 0 and is_complete)",
+        (("k_anonymous", "metric_trends"),),
+    ),
+    "a trend of a value of its own": Fault(
+        "k_anonymous",
+        "metric_trends",
+        "update gold.metric_trends set value = value + 1 where rowid = (select min(rowid) "
+        "from gold.metric_trends where value > 0)",
     ),
     "a clock in a text": Fault(
         "day_grain",
@@ -185,7 +211,7 @@ FAULTS = {
     ),
 }
 # Faults that do not hide each other: all of a group are planted in one home.
-GROUPS = [list(FAULTS)[:9], list(FAULTS)[9:]]
+GROUPS = [list(FAULTS)[:11], list(FAULTS)[11:]]
 
 
 @dataclass(frozen=True)
