@@ -94,7 +94,7 @@ def open_store(folder: Path, after_failure: bool = False) -> sqlite3.Connection:
     `after_failure` says that the last commit failed here: it may be torn, and nobody was answered.
     Raises DamagedError where it is not whole, and sqlite3.Error or OSError where the disk fails.
     """
-    path, is_new = folder / NAME, not (folder / NAME).exists()
+    path = folder / NAME
     kept = _keep_log(path)
     written = 0 if after_failure else _last_commit_in_log(path)
     try:
@@ -112,8 +112,8 @@ def open_store(folder: Path, after_failure: bool = False) -> sqlite3.Connection:
             raise sqlite3.OperationalError("checkpoint")
         kept.unlink(missing_ok=True)
         connection.executescript(_SCHEMA)
-        if is_new:
-            fsync_folder(folder)
+        # A new file is there for good then, and an old copy of the log gone: it would be put back.
+        fsync_folder(folder)
     except sqlite3.DatabaseError as error:
         connection.close()
         raise _judged(error) from None
