@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 import random
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,13 +13,9 @@ import httpx
 import pytest
 from clocks import Clock
 from collecting import assert_balanced, event, landed_ids, rows, token
-from spooling import drain, root_of
+from in_process import Sender, collecting_here
 
 from loaders.collector import limits, replies
-from loaders.collector.app import Collector
-from loaders.collector.metrics import Metrics
-from loaders.collector.spool import Spool
-from loaders.collector.tokens import Tokens
 from loaders.home import Home, init_home
 
 QUOTA = 12
@@ -43,26 +36,6 @@ MOMENTS = [
 HOURS = [1, -1, 5, -5, 24, -24, 49, -49, 3 * 365 * 24, -3 * 365 * 24]
 
 
-class Sender:
-    """Sends to the application of a collector in this process."""
-
-    def __init__(self, home: Home, spool: Spool, runner: asyncio.Runner) -> None:
-        tokens = Tokens(home)
-        tokens.look()
-        app = Collector(spool, tokens, home.residency, Metrics()).app()
-        self.spool, self._runner = spool, runner
-        self._http = httpx.AsyncClient(
-            transport=httpx.ASGITransport(app), base_url="http://collector"
-        )
-
-    def post(self, names: list[str], bearer: str, key: str = "") -> httpx.Response:
-        headers = {"authorization": f"Bearer {bearer}", "content-type": "application/json"}
-        headers |= {"x-idempotency-key": key} if key else {}
-        body = json.dumps([event(name) for name in names])
-        sending = self._http.post("/v1/attempts:batch", content=body, headers=headers)
-        return self._runner.run(sending)
-
-
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
@@ -70,11 +43,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-@contextmanager
-def collecting(home: Home) -> Iterator[Sender]:
-    """A collector without a process or a thread that drains."""
-    with Spool(root_of(home)) as spool, asyncio.Runner() as runner:
-        yield Sender(home, spool, runner)
+def post(sender: Sender, names: list[str], bearer: str, key: str = "") -> httpx.Response:
+    return sender.post([event(name) for name in names], bearer, key)
 
 
 def test_jumps(clock: Clock, home: Home, dice: random.Random):
@@ -84,18 +54,18 @@ def test_jumps(clock: Clock, home: Home, dice: random.Random):
     dice.shuffle(jumps)
     sent: list[str] = []
     for part in range(3):
-        with collecting(home) as sender:
+        with collecting_here(home) as sender:
             for number, jump in enumerate(jumps[part::3]):
                 clock.set(jump) if isinstance(jump, str) else clock.jump(jump)
                 names = [f"{part}-{number}-{n}" for n in range(dice.randrange(1, 9))]
                 for _ in range(2):
-                    assert sender.post(names, free, key=names[0]).status_code == 202
+                    assert post(sender, names, free, key=names[0]).status_code == 202
                 sent += names
                 names = [f"scarce {name}" for name in names]
-                reply = sender.post(names, scarce)
+                reply = post(sender, names, scarce)
                 sent += names if reply.status_code == 202 else []
                 assert int(reply.headers.get("retry-after", 0)) <= 24 * 3600
-            drain(home, sender.spool)
+            sender.drain()
     assert landed_ids(home) == Counter(sent)
     assert rows(home, "dead_letters") == []
     assert_balanced(home)
@@ -114,67 +84,67 @@ def zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ite
 def test_the_days_of_a_quota_are_those_of_utc(zone: str, clock: Clock, home: Home):
     """Also of those that are shorter or longer elsewhere, and of a leap day."""
     bearer = token(home, quota=2)
-    with collecting(home) as sender:
+    with collecting_here(home) as sender:
         for day in ("2026-03-08", "2026-11-01", "2028-02-29", "2026-05-01"):
             clock.set(f"{day}T00:01:00")
-            assert sender.post([f"{day} a"], bearer).status_code == 202
+            assert post(sender, [f"{day} a"], bearer).status_code == 202
             clock.set(f"{day}T23:40:00")
-            assert sender.post([f"{day} b"], bearer).status_code == 202
-            refused = sender.post(["c"], bearer)
+            assert post(sender, [f"{day} b"], bearer).status_code == 202
+            refused = post(sender, ["c"], bearer)
             assert refused.status_code == 429
             assert refused.json()["code"] == "QUOTA_EXCEEDED"
             assert 19 * 60 < int(refused.headers["retry-after"]) <= 20 * 60
             clock.jump(0.5)
-            assert sender.post([f"{day} d"], bearer).status_code == 202
+            assert post(sender, [f"{day} d"], bearer).status_code == 202
 
 
 def test_the_rate_goes_by_time_that_went_by(clock: Clock, home: Home):
     bearer = token(home, rate=10)
-    with collecting(home) as sender:
+    with collecting_here(home) as sender:
         for jump in (0, -3 * 365 * 24, 24, 3 * 365 * 24):
             clock.jump(jump)
             clock.wait(60)
-            assert sender.post([f"{jump} {n}" for n in range(50)], bearer).status_code == 202
-            refused = sender.post(["more"], bearer)
+            assert post(sender, [f"{jump} {n}" for n in range(50)], bearer).status_code == 202
+            refused = post(sender, ["more"], bearer)
             assert refused.status_code == 429
             assert 3 <= int(refused.headers["retry-after"]) <= 4  # 30 borrowed, at 10 a second
             clock.jump(-jump)
-            assert sender.post(["more"], bearer).status_code == 429
+            assert post(sender, ["more"], bearer).status_code == 429
             clock.wait(4)
-            assert sender.post([f"{jump} more"], bearer).status_code == 202
+            assert post(sender, [f"{jump} more"], bearer).status_code == 202
 
 
 def test_a_key_is_known_for_48_hours(clock: Clock, home: Home):
     """And is another's after that. A clock that went back makes none of it a refusal."""
     bearer = token(home)
-    with collecting(home) as sender:
-        first = sender.post(["a"], bearer, key="k").json()
+    with collecting_here(home) as sender:
+        first = post(sender, ["a"], bearer, key="k").json()
         clock.jump(47)
-        assert sender.post(["a"], bearer, key="k").json() == first
-        assert sender.post(["b"], bearer, key="k").status_code == 422
+        assert post(sender, ["a"], bearer, key="k").json() == first
+        assert post(sender, ["b"], bearer, key="k").status_code == 422
         clock.jump(2)
-        assert sender.post(["b"], bearer, key="k").json()["accepted"] == 1
+        assert post(sender, ["b"], bearer, key="k").json()["accepted"] == 1
         clock.jump(-3 * 365 * 24)
-        assert sender.post(["b"], bearer, key="k").json()["accepted"] == 1
-        assert sender.post(["c"], bearer, key="k2").json()["accepted"] == 1
+        assert post(sender, ["b"], bearer, key="k").json()["accepted"] == 1
+        assert post(sender, ["c"], bearer, key="k2").json()["accepted"] == 1
         clock.jump(3 * 365 * 24 + 50)
-        assert sender.post(["c"], bearer, key="k2").json()["duplicates"] == 1  # the key is gone
-        drain(home, sender.spool)
+        assert post(sender, ["c"], bearer, key="k2").json()["duplicates"] == 1  # the key is gone
+        sender.drain()
     assert landed_ids(home) == {"a": 1, "b": 1, "c": 1}
 
 
 def test_quota_and_keys_outlive_the_process(clock: Clock, home: Home):
     bearer = token(home, quota=3)
-    with collecting(home) as sender:
-        first = sender.post(["a", "b"], bearer, key="k").json()
-    with collecting(home) as sender:
-        assert sender.post(["a", "b"], bearer, key="k").status_code == 429
-        assert sender.post(["c"], bearer).status_code == 202
-        assert sender.post(["d"], bearer).status_code == 429
+    with collecting_here(home) as sender:
+        first = post(sender, ["a", "b"], bearer, key="k").json()
+    with collecting_here(home) as sender:
+        assert post(sender, ["a", "b"], bearer, key="k").status_code == 429
+        assert post(sender, ["c"], bearer).status_code == 202
+        assert post(sender, ["d"], bearer).status_code == 429
         clock.jump(24)
-        assert sender.post(["a", "b"], bearer, key="k").json() == first
-        assert sender.post(["d"], bearer).status_code == 202
-        drain(home, sender.spool)
+        assert post(sender, ["a", "b"], bearer, key="k").json() == first
+        assert post(sender, ["d"], bearer).status_code == 202
+        sender.drain()
     assert landed_ids(home) == {"a": 1, "b": 1, "c": 1, "d": 1}
 
 
