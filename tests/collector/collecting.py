@@ -120,9 +120,9 @@ class Collector:
             },
         )
 
-    def drained(self) -> None:
+    def drained(self, patience: float = PATIENCE) -> None:
         """Return when nothing waits any more."""
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + patience
         while True:
             facts = self.client.get(self.url("/readyz")).json()
             aside = list((self.home.path / "spool").glob("*.damaged"))

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
-from collecting import PATIENCE, Collector, token
+from collecting import Collector, token
 from crash_sender import ALLOWED, BROKEN, has_keys
 
 from loaders.home import Home
@@ -27,6 +27,7 @@ SENDER = Path(__file__).with_name("crash_sender.py")
 # moves one to where readers look, forgets what has landed, or starts.
 AIMS = {"accepting": 3, "landing": 3, "moving": 2, "forgetting": 2, "starting": 2}
 START_SECONDS, UP_SECONDS, WAIT_SECONDS = 1.2, 0.8, 5.0
+LAST_SECONDS = 3600.0  # for what is left to be sent and landed when the killing is over
 LAND_SECONDS = {"landing": 0.5, "moving": 0.01, "forgetting": 0.03}
 
 
@@ -82,7 +83,7 @@ def run(
             print(f"{done.kills.total()} kills {dict(done.kills)}", flush=True)
     collector.answers()
     done.senders = senders.finish()
-    collector.drained()
+    collector.drained(LAST_SECONDS)
     done.seconds = time.monotonic() - begun
     assert collector.stop() == 0
     return done
@@ -93,7 +94,9 @@ def until_it_is_time(collector: Collector, dice: random.Random) -> str:
     aim = dice.choices(list(AIMS), list(AIMS.values()))[0]
     if aim == "starting":
         time.sleep(dice.uniform(0, START_SECONDS))
-        return doing(collector.home) or ("accepting" if collector.is_answering() else aim)
+        if not collector.is_answering():
+            return aim
+        return doing(collector.home) or "accepting"
     collector.answers()
     if aim == "accepting":
         time.sleep(dice.uniform(0, UP_SECONDS))
@@ -160,7 +163,7 @@ class Senders:
     def finish(self) -> list[dict]:
         """Let them come to an end, and return what each did."""
         self._write(self._given[0], is_all=True)
-        assert [process.wait(PATIENCE * 10) for process in self._processes] == [0] * SENDERS
+        assert [process.wait(LAST_SECONDS) for process in self._processes] == [0] * SENDERS
         return [json.loads(out.read_text()) for out in self._outs]
 
     def _write(self, events: int, is_all: bool) -> None:
@@ -203,7 +206,8 @@ def look(home: Home, done: Run) -> Found:
         connection.execute(
             f"create table {table} as select split_part(event_id, '-', 1)::int as sender, "
             "split_part(event_id, '-', 2)::bigint as number, count(*) as times "
-            f"from read_parquet({files or [str(schema_file(home, table))]}) group by all"
+            f"from read_parquet({files or [str(schema_file(home, table))]}) "
+            "where event_id is not null group by all"  # what is damaged has none
         )
     row = connection.execute(
         """
@@ -232,6 +236,11 @@ def look(home: Home, done: Run) -> Found:
     ).fetchone()
     assert row
     return Found(*map(int, row))
+
+
+def salvaged_spools(home: Home) -> int:
+    """How often a spool was taken for damaged, as one is that was killed amid a commit."""
+    return len(list((home.path / "spool").glob("*.salvaged")))
 
 
 def batch_files(home: Home, table: str) -> list[Path]:

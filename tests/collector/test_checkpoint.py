@@ -7,6 +7,7 @@ of the batch's files, and the commits in which the spool forgets its records. Do
 
 from __future__ import annotations
 
+import os
 import random
 import secrets
 from collections import Counter
@@ -29,7 +30,7 @@ from loaders.collector.spool import Spool
 from loaders.home import Home, init_home
 from loaders.sinks import parquet
 
-ENDS = 10_000 if LONG else 40
+ENDS = int(os.environ.get("ASSAY_ENDS") or (10_000 if LONG else 40))
 
 
 class EndedError(BaseException):
