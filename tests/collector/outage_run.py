@@ -99,8 +99,8 @@ class Senders:
 def main(folder: Path, seed: int, requests: int, events: int) -> None:
     """Live through the day without a fault, then with each."""
     for fault in ("", *FAULTS):
-        home = folder / (fault or "home")
-        told = in_child(partial(live, home, seed, requests, events, fault))
+        home, many = folder / (fault or "home"), (requests, events) if not fault else (1, 20)
+        told = in_child(partial(live, home, seed, *many, fault))
         print(f"{fault or 'no fault'}: {told['said']}; wrong: {told['wrong'] or 'nothing'}")
         if bool(told["wrong"]) != bool(fault):
             raise SystemExit(1)

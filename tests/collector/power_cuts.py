@@ -7,7 +7,7 @@ goes, at a step by dice. Of what the disk may hold then, several states are writ
 new process must find all that was answered. The next round goes on in one of them, and sends again
 under the same keys what nobody answered. Exits with 1 where something is lost, or there twice.
 
-With faults (faults.py), each is planted in turn, and must be found out within so many cuts.
+With faults (planted_faults.py), each is planted in turn, and must be found out within so many cuts.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import faults
 import pandas  # noqa: F401 - what landing loads when it is needed: here once, not in every child
+import planted_faults
 import pyarrow.dataset  # noqa: F401
 import sqlite_files
 from collecting import LONG, rows
@@ -138,7 +138,7 @@ def work(
     sqlite_files.install(UnderSqlite(disk))
     connect = store.connect
     store.connect = lambda path: small_log(connect(path))
-    faults.plant(fault)
+    planted_faults.plant(fault)
 
     def note(number: int, done: Future[Any]) -> None:
         if done.exception() is None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from collecting import LONG, assert_balanced, collecting, landed_ids
-from faults import FAULTS
 from losing_disk import mixed
+from planted_faults import FAULTS
 from processes import run_script
 
 from loaders.home import Home
