@@ -106,9 +106,13 @@ def landing(
     source_system: str,
     databases: Databases | None,
     kind: type[AnyLander],
+    prompt: bool = False,
 ) -> Iterator[AnyLander]:
-    """A batch while it is filled: committed at the end, or forgotten where something fails."""
-    batch = bronze.Batch(home, result.batch_id, datetime.now(UTC))
+    """A batch while it is filled: committed at the end, or forgotten where something fails.
+
+    `prompt` says that somebody waits to see it, rather than that it is cheap to move.
+    """
+    batch = bronze.Batch(home, result.batch_id, datetime.now(UTC), prompt)
     try:
         with (
             Geography(databases or Databases.of(home)) as geography,
