@@ -6,6 +6,9 @@
           the days that the layer below says something else about, by the time at which it labelled
           them (`labelled_at` there, `updated_at` here) or, with 'batches', by the rows of each
           batch. The model computes these days and no others: `is_renewed`.
+      {'periods': expression, 'below': model, 'day_below': expression}
+          these days of a mart of hours, days, weeks and months, and the weeks and months that they
+          are in: `in_periods`. `period` says which a row is, the expression the day it starts on.
       {'weeks': expression, 'below': model, 'day_below': expression}
           all weeks that the layer below holds. Weeks before its first day are left alone, so it
           must expire in whole weeks.
@@ -30,6 +33,13 @@
     {%- set renews = config.get('meta')['renews'] -%}
     {%- if 'days' in renews -%}
         {{ is_one_of(renews['days'], renewed_days()) }}
+    {%- elif 'periods' in renews -%}
+        {%- set changed = renewed_periods() -%}
+        case period
+            when 'week' then {{ is_one_of(renews['periods'], changed.week) }}
+            when 'month' then {{ is_one_of(renews['periods'], changed.month) }}
+            else {{ is_one_of(renews['periods'], changed.day) }}
+        end
     {%- elif 'weeks' in renews -%}
         {{ renews['weeks'] }} >= (
             select {{ iso_week('min(' ~ renews['day_below'] ~ ')') }} from {{ ref(renews['below']) }}
@@ -76,11 +86,41 @@
 {%- endmacro -%}
 
 {#-
+    The same days with the weeks and months that they are in, and `first` and `last` for the days
+    that these reach over. A week or month that the layer below no longer holds whole is left alone.
+-#}
+{%- macro renewed_periods() -%}
+    {%- set changed = {'day': [], 'week': [], 'month': [], 'first': '1970-01-01', 'last': '1970-01-01'} -%}
+    {%- set found = run_query(compared_days(config.get('meta')['renews'])).rows -%}
+    {%- for row in found if row.is_renewed -%}
+        {%- set day = row.period_day -%}
+        {%- set starts = {
+            'day': day,
+            'week': day - modules.datetime.timedelta(days=day.weekday()),
+            'month': day.replace(day=1),
+        } -%}
+        {%- for period, start in starts.items() if start not in changed[period] -%}
+            {%- if period == 'day' or not row.first_here or row.first_here >= row.first_below or start > row.first_below -%}
+                {%- do changed[period].append(start) -%}
+            {%- endif -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {%- set every = changed.day + changed.week + changed.month -%}
+    {%- if every -%}
+        {%- do changed.update({'first': every | min, 'last': (every | max) + modules.datetime.timedelta(days=31)}) -%}
+    {%- endif -%}
+    {%- if is_rebuilt() -%}
+        {%- do tell_days(this.identifier, changed.day, found | rejectattr('is_renewed') | map(attribute='period_day') | list) -%}
+    {%- endif -%}
+    {{ return(changed) }}
+{%- endmacro -%}
+
+{#-
     The layer below expires from its oldest end, so its first day may be half of one where this
     model remembers an earlier day.
 -#}
 {%- macro compared_days(renews) -%}
-    {%- set by_batch = renews['differ_by'] == 'batches' -%}
+    {%- set by_batch = renews.get('differ_by') == 'batches' -%}
     {%- set parts = ['period_day', 'batch_id'] if by_batch else ['period_day'] -%}
     {%- set key = parts | join(', ') -%}
     with
@@ -99,10 +139,11 @@
     here as (
 
         select
-            {{ renews['days'] }} as period_day,
+            {{ renews['days'] or renews['periods'] }} as period_day,
             {{ 'batch_id,' if by_batch }}
             {{ 'count(*)' if by_batch else 'max(updated_at)' }} as version
         from {{ this }}
+        {{ "where period = 'day'" if renews['periods'] }}
         group by {{ key }}
 
     ),
@@ -134,6 +175,8 @@
 
         select
             period_day,
+            first_below,
+            first_here,
             not is_here
             or (
                 (differs{{ ' or (is_below and ' ~ in_rebuilt_span('period_day') ~ ')' if is_rebuilt() }})

@@ -1,8 +1,9 @@
 {#-
     Every row of a mart stands for at least `k` distinct subjects, recounted from the rows of its
     fact, or, where `safe_rows` is given, for that many rows; then its `category`, if the mart has
-    one, must be Other. What it shows as `subjects` and `attempts` is what is recounted. `keys` maps
-    columns of the mart to columns of the fact. A row with no such cell in the fact fails too. Says
+    one, must be Other. What it shows as `subjects` and in the column `counted` is what is recounted. `keys` maps
+    columns of the mart to columns of the fact; `periods` names the day and hour of the fact where
+    the mart has periods of several lengths. A row with no such cell in the fact fails too. Says
     how many rows fail, never which.
 
     With `of_metrics`, the mart is one of the figures of the metric contract, recounted metric by
@@ -11,7 +12,7 @@
 -#}
 {% test k_anonymous(
     model, fact=none, keys=none, subject=none, safe_rows=none, category=none, fact_where='true', k=none,
-    of_metrics=false, made_of=none
+    of_metrics=false, made_of=none, counted='attempts', periods=none
 ) %}
 {{ config(fail_calc='coalesce(sum(rows_too_small), 0)') }}
 
@@ -20,8 +21,26 @@
 {%- elif made_of -%}
 {{ rows_not_of(model, made_of, keys) }}
 {%- else -%}
+{%- if periods -%}
+    {%- set keys = dict(keys, period='period', period_start='period_start') -%}
+{%- endif -%}
 with
 
+published as (
+
+    select * from {{ fact }}
+    where {{ fact_where }}
+
+),
+
+{% if periods -%}
+rows_of_fact as (
+
+    {{ in_periods('published', periods['day'], periods.get('hour')) }}
+
+),
+
+{% endif -%}
 recounted as (
 
     select
@@ -30,8 +49,7 @@ recounted as (
         {% endfor -%}
         count(distinct {{ subject }}) as people,
         count(*) as row_total
-    from {{ fact }}
-    where {{ fact_where }}
+    from {{ 'rows_of_fact' if periods else 'published' }}
     group by {{ keys.values() | join(', ') }}
 
 ),
@@ -42,7 +60,7 @@ checked as (
         recounted.people,
         recounted.row_total,
         mart.subjects,
-        mart.attempts,
+        mart.{{ counted }} as row_count,
         {{ "mart." ~ category if category else "'Other'" }} as category
     from {{ model }} as mart
     left join recounted
@@ -57,7 +75,7 @@ violations as (
     select * from checked
     where
         people is null
-        or row_total != attempts
+        or row_total != row_count
         or (
             people < {{ k or var('k') }}
             and (category != 'Other' or row_total < {{ safe_rows or 9223372036854775807 }})

@@ -1,0 +1,13 @@
+{#- Distinct people of a cell, null where they are too few to be named. -#}
+{%- macro shown_people(subject, condition='true') -%}
+    {%- set people = 'count(distinct case when ' ~ condition ~ ' then ' ~ subject ~ ' end)' -%}
+    case when {{ people }} >= {{ var('k') }} then {{ people }} end
+{%- endmacro -%}
+
+{#- Mean over the rows of a cell that have a value, null where too few people sent them. -#}
+{%- macro shown_mean(value, subject) -%}
+    case
+        when count(distinct case when {{ value }} is not null then {{ subject }} end) >= {{ var('k') }}
+            then avg(cast({{ value }} as float64))
+    end
+{%- endmacro -%}

@@ -1,0 +1,61 @@
+{#-
+    CTEs, the last of which is `blocks`: the rows of a relation with the labels under which they are
+    published, each as `published_<label>`, and `is_published`.
+
+    `keys` begin with the day; a day's cell of these that is too small is published nowhere. Within
+    it the labels are merged one after the other, each within those before it: a value that does not
+    stand alone is Other, or null if the label is an `hour`, which is then in the rest of its day. So
+    every row is in a block of k people, and whatever is shown is made of whole blocks.
+
+    A label in `joint` merges alike for all values of the last key: what is a ratio of two of these
+    then has the same rows above and below the line.
+-#}
+{%- macro published_blocks(relation, subject, keys, labels, hour=none, joint=[]) -%}
+{%- set state = namespace(relation=relation, keys=keys) -%}
+{%- for label in labels + ([hour] if hour else []) -%}
+{%- set cell = state.keys + [label] -%}
+{%- set agreed = cell | reject('equalto', keys[-1]) | list -%}
+{{ label }}_verdicts as (
+
+    {{ k_merge(relation=state.relation, dimension=label, subject=subject, partition_by=state.keys) }}
+
+),
+
+{% if label in joint -%}
+agreed_{{ label }}_verdicts as (
+
+    select
+        {{ cell | join(', ') }},
+        case
+            when verdict = 'withheld' then verdict
+            when sum(case when verdict = 'merged' then 1 else 0 end) over (partition by {{ agreed | join(', ') }}) > 0 then 'merged'
+            else verdict
+        end as verdict
+    from {{ label }}_verdicts
+
+),
+
+{% endif -%}
+{%- set verdicts = ('agreed_' if label in joint else '') ~ label ~ '_verdicts' -%}
+{{ 'blocks' if loop.last else 'by_' ~ label }} as (
+
+    select
+        {{ state.relation }}.*,
+        {%- if loop.first %}
+        {{ verdicts }}.verdict != 'withheld' as is_published,
+        {%- endif %}
+        case
+            when {{ verdicts }}.verdict = 'alone' then {{ state.relation }}.{{ label }}
+            {%- if label != hour %}
+            else 'Other'
+            {%- endif %}
+        end as published_{{ label }}
+    from {{ state.relation }}
+    inner join {{ verdicts }}
+        on {{ same(state.relation, verdicts, cell) }}
+
+),
+{% set state.relation = 'by_' ~ label -%}
+{%- set state.keys = state.keys + ['published_' ~ label] -%}
+{%- endfor -%}
+{%- endmacro -%}
