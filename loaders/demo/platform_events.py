@@ -1,12 +1,13 @@
-"""Demo events of the product: stories of people at challenges, and of people at games.
+"""Demo events of the product: weeks at a challenge platform, and stories of people at games.
 
 The challenge platform and the game servers each send in a spelling of their own. Planted, with
 their figures in the answer key:
 
+- what `engagement.py` plants in the weeks of the challenge platform;
 - every decision about an entry is about one that was handed in, three in ten against it;
 - what the registry does not take, and what waits among the dead letters for it: types that are not
   declared, a major version that is not read, payloads that do not fit, a region of elsewhere;
-- a newer minor version, which lands, and rows delivered twice.
+- a newer minor version, which lands, rows delivered twice, and rows days late.
 """
 
 import json
@@ -19,15 +20,13 @@ from typing import Any
 import numpy as np
 
 from loaders.demo.attempts import EVENTS_PER_DAY, EVENTS_PER_PERSON, MIN_DAYS
+from loaders.demo.engagement import CATEGORIES, DAYS, happenings, planted
 
-EVENTS_PER_STORY = 130  # of `attempts`; a story of each kind
+EVENTS_PER_STORY = 130  # of `attempts`; a story of the games
 STORY_SECONDS = 36 * 3600  # that a story lasts at most
 EXACT_SHARE = 0.02  # of the events of games
+LATE_SHARE = 0.01  # of the events of the challenge platform, all of its days but the last two
 
-CHALLENGES, TRACKS = ("spring-sprint", "open-lab", "city-lights"), ("art", "code")
-CATEGORIES = {"Short Film": "short_film", "poster": "poster", "App": "app"}  # as sent: as spelled
-FILE_TYPES = ("video/mp4", "image/png", "application/zip")
-REJECTED_SHARE = 0.3
 GAMES = {"g_01": "studio_x", "g_02": "studio_x", "g_03": "studio_y"}
 DEVICES, CURRENCIES = ("mobile", "desktop"), ("EUR", "TRY")
 VERSIONS = ("1.0.0", "1.4.0")
@@ -41,7 +40,7 @@ REFUSED: tuple[tuple[str, dict[str, Any]], ...] = (
     ("residency_violation", {"region": "us-east1"}),
 )
 
-FILES = ("platform_events-01.jsonl", "platform_events-02.jsonl")
+FILES = ("platform_events-01.jsonl", "platform_events-02.jsonl", "platform_events-03-late.jsonl")
 PRODUCERS = ("demo-challenges-1", "demo-games-1")
 
 Event = dict[str, Any]
@@ -52,42 +51,31 @@ Step = tuple[int, str, dict[str, Any]]
 def write_platform_events(folder: Path, events: int, seed: int, end: datetime) -> dict[str, Any]:
     """Write the demo files of `platform_events`, and return their part of the answer key."""
     rng = np.random.Generator(np.random.PCG64([seed, 2]))
-    start = end - timedelta(days=max(MIN_DAYS, -(-events // EVENTS_PER_DAY)))
-    latest = int((end - start).total_seconds()) - STORY_SECONDS
-    sent: list[list[Event]] = []
-    for story, producer in zip((_challenge, _play), PRODUCERS, strict=True):
-        rows = []
-        for number in range(events // EVENTS_PER_STORY):
-            user = f"player-{rng.integers(events // EVENTS_PER_PERSON) + 1}"
-            began = start + timedelta(seconds=int(rng.integers(latest)))
-            for place, (after, event_type, payload) in enumerate(story(rng, number)):
-                rows.append(
-                    {
-                        "event_id": f"{producer}-{number}-{place}",
-                        "event_type": event_type,
-                        "occurred_at": _time(began + timedelta(seconds=after)),
-                        "user_id": user,
-                        "payload": payload,
-                        "producer": producer,
-                    }
-                )
-        rows.sort(key=lambda row: (row["occurred_at"], row["event_id"]))
-        sent.append([row | {"sequence": number} for number, row in enumerate(rows, 1)])
+    weeks_ago = end - timedelta(days=DAYS)
+    sent = [
+        _numbered(_platform(rng, events, weeks_ago, end), PRODUCERS[0]),
+        _numbered(_games(rng, events, end), PRODUCERS[1]),
+    ]
     challenges, games = (
         [_as_challenges_spell(row) for row in sent[0]],
         _as_games_spell(rng, sent[1]),
     )
+    late = _late(rng, challenges, end)
+    in_time = [row for number, row in enumerate(challenges) if number not in late]
+    belated = [challenges[number] for number in sorted(late)]
     again = sorted(rng.choice(len(games), round(len(games) * EXACT_SHARE), replace=False))
     refused = [
         games[0] | {"event_id": f"refused-{number}", "event_type": "bet.placed"} | changes
         for number, (_, changes) in enumerate(REFUSED)
     ]
-    _write(folder / FILES[0], challenges)
+    _write(folder / FILES[0], in_time)
     _write(folder / FILES[1], [*games, *(games[number] for number in again), *refused])
+    _write(folder / FILES[2], belated)
     accepted = [*sent[0], *sent[1]]
     return {
         "distinct_events": len(accepted),
         "types": dict(sorted(Counter(row["event_type"] for row in accepted).items())),
+        "planted": planted(weeks_ago),
         "submissions": _submissions(sent[0]),
         "stakes": _stakes(sent[1]),
         "sequences": {
@@ -95,50 +83,60 @@ def write_platform_events(folder: Path, events: int, seed: int, end: datetime) -
         },
         "duplicates": {"exact": len(again)},
         "files": {
-            FILES[0]: {"received": len(challenges), "accepted": len(challenges), "rejected": {}},
+            FILES[0]: {"received": len(in_time), "accepted": len(in_time), "rejected": {}},
             FILES[1]: {
                 "received": len(games) + len(again) + len(refused),
                 "accepted": len(games) + len(again),
                 "rejected": dict(sorted(Counter(code for code, _ in REFUSED).items())),
             },
+            FILES[2]: {"received": len(belated), "accepted": len(belated), "rejected": {}},
         },
     }
 
 
-def _challenge(rng: np.random.Generator, number: int) -> Iterator[Step]:
-    """Somebody takes part in a challenge and hands something in, which is decided about."""
-    about = {"challenge_id": _one(rng, CHALLENGES), "track_id": _one(rng, TRACKS)}
-    entry = {
-        "submission_id": f"entry-{number:05}",
-        **about,
-        "category": _one(rng, tuple(CATEGORIES)),
-        "file_type": _one(rng, FILE_TYPES),
-        "file_size_bytes": int(rng.integers(10_000, 50_000_000)),
-    }
-    message = {"notification_id": f"message-{number:05}", "channel": _one(rng, ("email", "sms"))}
-    yield 0, "account.login", {}
-    yield 60, "challenge.viewed", about
-    yield 120, "challenge.joined", about
-    yield 7_200, "submission.created", entry
-    if rng.random() < REJECTED_SHARE:
-        yield 90_000, "submission.rejected", entry
-    else:
-        yield 90_000, "submission.approved", entry
-        yield 90_001, "contribution.recorded", {"category": entry["category"], "points": 10}
-        yield (
-            90_002,
-            "wallet.credit",
-            {
-                "amount_minor": int(rng.integers(1, 20)) * 100,
-                "currency": "EUR",
-                "reason": "reward",
-                "reward_type": "approval",
-                "reference_id": entry["submission_id"],
-                "state": _one(rng, ("pending", "available")),
-            },
-        )
-    yield 90_060, "notification.sent", message
-    yield 90_065, "notification.delivered", message
+def _platform(
+    rng: np.random.Generator, events: int, start: datetime, end: datetime
+) -> Iterator[Event]:
+    """What happens at the challenge platform until `end`."""
+    for at, user, event_type, payload in happenings(rng, events, start):
+        if at < end:
+            yield {
+                "event_type": event_type,
+                "occurred_at": _time(at),
+                "user_id": user,
+                "payload": payload,
+            }
+
+
+def _games(rng: np.random.Generator, events: int, end: datetime) -> Iterator[Event]:
+    """Stories of people at games, each somewhere in the last days."""
+    start = end - timedelta(days=max(MIN_DAYS, -(-events // EVENTS_PER_DAY)))
+    latest = int((end - start).total_seconds()) - STORY_SECONDS
+    for number in range(events // EVENTS_PER_STORY):
+        user = f"player-{rng.integers(events // EVENTS_PER_PERSON) + 1}"
+        began = start + timedelta(seconds=int(rng.integers(latest)))
+        for after, event_type, payload in _play(rng, number):
+            yield {
+                "event_type": event_type,
+                "occurred_at": _time(began + timedelta(seconds=after)),
+                "user_id": user,
+                "payload": payload,
+            }
+
+
+def _numbered(rows: Iterator[Event], producer: str) -> list[Event]:
+    """Events in order of time, with the id and number that their producer gives them."""
+    in_order = sorted(rows, key=lambda row: row["occurred_at"])
+    return [
+        row | {"event_id": f"{producer}-{number}", "producer": producer, "sequence": number}
+        for number, row in enumerate(in_order, 1)
+    ]
+
+
+def _late(rng: np.random.Generator, rows: list[Event], end: datetime) -> set[int]:
+    """Places of the rows that come days late."""
+    earlier = sum(row["timestamp"] < _time(end - timedelta(days=2)) for row in rows)
+    return set(rng.choice(earlier, round(earlier * LATE_SHARE), replace=False).tolist())
 
 
 def _play(rng: np.random.Generator, number: int) -> Iterator[Step]:
