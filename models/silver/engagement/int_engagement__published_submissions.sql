@@ -9,8 +9,8 @@
     }}
 ) }}
 
--- Categories merge alike for all steps, so that what is approved and what is rejected of one can be
--- set against each other.
+-- Categories merge alike for both decisions, so that what is approved and what is rejected of one
+-- can be set against each other.
 with
 
 submissions as (
@@ -33,6 +33,7 @@ sized as (
         submissions.batch_id,
         {{ utc_day('submissions.occurred_at') }} as submitted_on,
         {{ utc_hour('submissions.occurred_at') }} as hour,
+        submissions.step != 'created' as is_decision,
         submissions.step,
         submissions.category,
         submissions.file_type,
@@ -47,7 +48,7 @@ sized as (
 {{ published_blocks(
     relation='sized',
     subject='user_key',
-    keys=['submitted_on', 'step'],
+    keys=['submitted_on', 'is_decision', 'step'],
     labels=['category', 'file_type', 'size_band'],
     hour='hour',
     joint=['category']
