@@ -47,10 +47,12 @@ _TYPE_META: dict[str, Any] = {
     "properties": {
         "event_type": {"type": "string", "pattern": r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$"},
         "domain": {"type": "string", "pattern": "^[a-z]+$"},
+        # Whose doing it is: what somebody does oneself makes that person active.
+        "actor": {"enum": ["person", "admin", "system"]},
         "version": {"type": "string", "pattern": r"^[1-9][0-9]*\.[0-9]+\.[0-9]+$"},
     },
     "additionalProperties": False,
-    "required": ["event_type", "domain", "version"],
+    "required": ["event_type", "domain", "actor", "version"],
 }
 _SHAPE = shape_of(_TYPE_META, _FIELD_META, ("string", "int64", "float64", "bool"), fewest=0)
 

@@ -11,3 +11,8 @@
             then avg(cast({{ value }} as float64))
     end
 {%- endmacro -%}
+
+{#- A number of people: none at all, or enough to be named; null in between. -#}
+{%- macro none_or_enough(people) -%}
+    case when {{ people }} = 0 or {{ people }} >= {{ var('k') }} then {{ people }} end
+{%- endmacro -%}

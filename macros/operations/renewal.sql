@@ -5,10 +5,11 @@
       {'days': expression, 'below': model, 'day_below': expression, 'differ_by': 'labels'}
           the days that the layer below says something else about, by the time at which it labelled
           them (`labelled_at` there, `updated_at` here) or, with 'batches', by the rows of each
-          batch. The model computes these days and no others: `is_renewed`.
+          batch, or of each value of the columns that a list names. The model computes these days and no others: `is_renewed`.
       {'periods': expression, 'below': model, 'day_below': expression}
           these days of a mart of hours, days, weeks and months, and the weeks and months that they
-          are in: `in_periods`. `period` says which a row is, the expression the day it starts on.
+          are in: `in_periods`. `period` says which a row is, the expression the day it starts on. With
+          `reach`, so many days after them as well: for windows that trail. Days without rows too.
       {'weeks': expression, 'below': model, 'day_below': expression}
           all weeks that the layer below holds. Weeks before its first day are left alone, so it
           must expire in whole weeks.
@@ -92,8 +93,21 @@
 {%- macro renewed_periods() -%}
     {%- set changed = {'day': [], 'week': [], 'month': [], 'first': '1970-01-01', 'last': '1970-01-01'} -%}
     {%- set found = run_query(compared_days(config.get('meta')['renews'])).rows -%}
+    {%- set reach = config.get('meta')['renews'].get('reach', -1) -%}
+    {%- set days = [] -%}
     {%- for row in found if row.is_renewed -%}
-        {%- set day = row.period_day -%}
+        {%- do days.append(row.period_day) -%}
+        {%- for later in range(1, reach + 1) if row.period_day + modules.datetime.timedelta(days=later) <= row.last_below -%}
+            {%- do days.append(row.period_day + modules.datetime.timedelta(days=later)) -%}
+        {%- endfor -%}
+        {%- if reach >= 0 and row.last_here -%}
+            {%- for number in range((row.last_below - row.last_here).days) -%}
+                {%- do days.append(row.last_below - modules.datetime.timedelta(days=number)) -%}
+            {%- endfor -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- set row = found[0] if found else none -%}
+    {%- for day in days | unique | sort -%}
         {%- set starts = {
             'day': day,
             'week': day - modules.datetime.timedelta(days=day.weekday()),
@@ -120,8 +134,9 @@
     model remembers an earlier day.
 -#}
 {%- macro compared_days(renews) -%}
-    {%- set by_batch = renews.get('differ_by') == 'batches' -%}
-    {%- set parts = ['period_day', 'batch_id'] if by_batch else ['period_day'] -%}
+    {%- set differ_by = renews.get('differ_by', 'labels') -%}
+    {%- set told_by = {'labels': [], 'batches': ['batch_id']}.get(differ_by, differ_by) -%}
+    {%- set parts = ['period_day'] + told_by -%}
     {%- set key = parts | join(', ') -%}
     with
 
@@ -129,8 +144,8 @@
 
         select
             {{ renews['day_below'] }} as period_day,
-            {{ 'batch_id,' if by_batch }}
-            {{ 'count(*)' if by_batch else 'max(labelled_at)' }} as version
+            {% for column in told_by %}{{ column }}, {% endfor -%}
+            {{ 'count(*)' if told_by else 'max(labelled_at)' }} as version
         from {{ ref(renews['below']) }}
         group by {{ key }}
 
@@ -140,8 +155,8 @@
 
         select
             {{ renews['days'] or renews['periods'] }} as period_day,
-            {{ 'batch_id,' if by_batch }}
-            {{ 'count(*)' if by_batch else 'max(updated_at)' }} as version
+            {% for column in told_by %}{{ column }}, {% endfor -%}
+            {{ 'count(*)' if told_by else 'max(updated_at)' }} as version
         from {{ this }}
         {{ "where period = 'day'" if renews['periods'] }}
         group by {{ key }}
@@ -166,7 +181,9 @@
         select
             *,
             min(case when is_below then period_day end) over () as first_below,
-            min(case when is_here then period_day end) over () as first_here
+            min(case when is_here then period_day end) over () as first_here,
+            max(case when is_below then period_day end) over () as last_below,
+            max(case when is_here then period_day end) over () as last_here
         from days
 
     ),
@@ -177,6 +194,8 @@
             period_day,
             first_below,
             first_here,
+            last_below,
+            last_here,
             not is_here
             or (
                 (differs{{ ' or (is_below and ' ~ in_rebuilt_span('period_day') ~ ')' if is_rebuilt() }})

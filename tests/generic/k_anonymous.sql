@@ -1,10 +1,10 @@
 {#-
     Every row of a mart stands for at least `k` distinct subjects, recounted from the rows of its
     fact, or, where `safe_rows` is given, for that many rows; then its `category`, if the mart has
-    one, must be Other. What it shows as `subjects` and in the column `counted` is what is recounted. `keys` maps
-    columns of the mart to columns of the fact; `periods` names the day and hour of the fact where
-    the mart has periods of several lengths. A row with no such cell in the fact fails too. Says
-    how many rows fail, never which.
+    one, must be Other. What it shows as `subjects` and in the column `counted` is what is recounted.
+    `keys` maps columns of the mart to columns of the fact; `periods` names the day and hour of the
+    fact where the mart has periods of several lengths. A row with no such cell in the fact fails
+    too, unless the mart `shows_none` and the row says 0. Says how many rows fail, never which.
 
     With `of_metrics`, the mart is one of the figures of the metric contract, recounted metric by
     metric from their facts. With `made_of`, it repeats figures of another mart and has no others:
@@ -12,7 +12,7 @@
 -#}
 {% test k_anonymous(
     model, fact=none, keys=none, subject=none, safe_rows=none, category=none, fact_where='true', k=none,
-    of_metrics=false, made_of=none, counted='attempts', periods=none
+    of_metrics=false, made_of=none, counted='attempts', periods=none, shows_none=false
 ) %}
 {{ config(fail_calc='coalesce(sum(rows_too_small), 0)') }}
 
@@ -74,13 +74,18 @@ violations as (
 
     select * from checked
     where
-        people is null
-        or row_total != row_count
-        or (
-            people < {{ k or var('k') }}
-            and (category != 'Other' or row_total < {{ safe_rows or 9223372036854775807 }})
+        {% if shows_none -%}
+        (people is not null or row_count != 0) and
+        {%- endif %}
+        (
+            people is null
+            or row_total != row_count
+            or (
+                people < {{ k or var('k') }}
+                and (category != 'Other' or row_total < {{ safe_rows or 9223372036854775807 }})
+            )
+            or coalesce(subjects, -1) != case when people >= {{ k or var('k') }} then people else -1 end
         )
-        or coalesce(subjects, -1) != case when people >= {{ k or var('k') }} then people else -1 end
 
 )
 
