@@ -22,7 +22,7 @@ from loaders.errors import AssayError
 RESIDENCIES = ("eu", "us")
 
 # Every table has one file without rows, so that a table nobody has landed in can still be read.
-_SCHEMA_PARTITION = "ingest_date=1970-01-01"
+_SCHEMA_PARTITION, _SCHEMA_FILE = "ingest_date=1970-01-01", "schema.parquet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +203,20 @@ def bronze_reader(home: Home, *tables: str) -> duckdb.DuckDBPyConnection:
     return connection
 
 
+def lacking(home: Home) -> str | None:
+    """What a home of an earlier version does not have yet, and what to do; None where all is there.
+
+    Goes by the files without rows, which `init` writes anew.
+    """
+    for table, contract in load_contracts().items():
+        file = home.bronze / table / _SCHEMA_PARTITION / _SCHEMA_FILE
+        there = set(pq.read_schema(file).names) if file.exists() else set()
+        for column in contract.kept_columns:
+            if column.name not in there:
+                return f"{home.path} has no column {table}.{column.name} yet. Run: assay init"
+    return None
+
+
 def _is_damaged(file: Path) -> bool:
     try:
         pq.ParquetFile(file).close()
@@ -230,7 +244,7 @@ def _make_bronze(home: Home) -> None:
         aside = folder / f"schema-{secrets.token_hex(4)}.new"  # several may make a home at once
         with durable_file(aside) as file:
             pq.write_table(contract.arrow_schema.empty_table(), file)
-        durable_rename(aside, folder / "schema.parquet")
+        durable_rename(aside, folder / _SCHEMA_FILE)
         fsync_folder(folder)
         fsync_folder(folder.parent)
     fsync_folder(home.bronze)

@@ -211,6 +211,8 @@ class _Drainer(Lander):
             "code": event.code,
             "pointer": event.pointer,
             "event_id": event.event_id,
+            "producer": event.producer,
+            "sequence": event.sequence,
             "raw": event.raw,
             "header": None,
             "source_system": self._source_system,
