@@ -42,16 +42,10 @@ def compile_refused(sql: str) -> str:
 
 def compile_models(select: str) -> dict[str, Any]:
     """Nodes of the manifest, compiled as for a first build."""
-    nodes = compile_manifest(select)["nodes"]
-    return {node["name"]: node for node in nodes.values() if node["resource_type"] == "model"}
-
-
-def compile_manifest(select: str) -> dict[str, Any]:
-    """The manifest, in which what is selected is compiled as for a first build."""
     run_dbt(_home(), "compile", "--select", select)
     path = _home().path / "target" / "manifest.json"
-    manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return manifest
+    nodes = json.loads(path.read_text(encoding="utf-8"))["nodes"]
+    return {node["name"]: node for node in nodes.values() if node["resource_type"] == "model"}
 
 
 def sandbox(home: Home | None = None) -> duckdb.DuckDBPyConnection:

@@ -8,18 +8,15 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter, defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import pytest
+from clock import landing_at
 
 from loaders.home import Home
-from loaders.landing import batches
 from loaders.landing.batches import land_file
 from loaders.landing.replay import replay
 
@@ -120,13 +117,13 @@ def land(home: Home, folder: Path, delivery: Delivery) -> None:
     """Land a delivery at its time."""
     path = folder / f"{delivery.table}-{delivery.landed_at:%m%d%H%M}.jsonl"
     path.write_bytes(b"\n".join(record.line for record in delivery.records) + b"\n")
-    with at(delivery.landed_at):
+    with landing_at(delivery.landed_at):
         delivery.batch_id = land_file(home, delivery.table, path).batch_id
 
 
 def replayed(home: Home, sent: list[Delivery], when: datetime) -> list[Delivery]:
     """Try what was refused again; all of it is refused again. What that adds to what was sent."""
-    with at(when):
+    with landing_at(when):
         results = {result.table: result for result in replay(home)}
     found = []
     for table, result in results.items():
@@ -134,20 +131,6 @@ def replayed(home: Home, sent: list[Delivery], when: datetime) -> list[Delivery]
         assert (result.tried, result.accepted) == (len(refused), 0)
         found.append(Delivery(table, when, refused, result.batches[0]))
     return found
-
-
-@contextmanager
-def at(moment: datetime) -> Iterator[None]:
-    """Whatever lands, lands at this time."""
-
-    class Clock(datetime):
-        @classmethod
-        def now(cls, tz: Any = None) -> Clock:
-            return cls.combine(moment.date(), moment.timetz())
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(batches, "datetime", Clock)
-        yield
 
 
 def expected(sent: list[Delivery]) -> dict[Key, Row]:

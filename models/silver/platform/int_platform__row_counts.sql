@@ -29,29 +29,84 @@ letters as (
 
 ),
 
-places as (
+-- Batches of which silver and the duplicates together have other lines than bronze: more, fewer, or
+-- others by the sum of their numbers.
+doubtful as (
+
+    select
+        table_name,
+        batch_id
+    from (
+        select
+            table_name,
+            batch_id,
+            count(*) as row_total,
+            sum(line_number) as line_total
+        from landed
+        group by table_name, batch_id
+        union all
+        select
+            table_name,
+            batch_id,
+            -count(*) as row_total,
+            -sum(line_number) as line_total
+        from accounted
+        group by table_name, batch_id
+    ) as totals
+    group by table_name, batch_id
+    having sum(row_total) != 0 or sum(line_total) != 0
+
+),
+
+-- Every other line is once in bronze and once in silver.
+questioned as (
 
     select
         table_name,
         batch_id,
-        line_number,
-        producer,
-        landed_on,
-        ingested_at,
+        line_number
+    from accounted
+    where not is_kept
+    union distinct
+    select
+        landed.table_name,
+        landed.batch_id,
+        landed.line_number
+    from landed
+    inner join doubtful on {{ same('landed', 'doubtful', ['table_name', 'batch_id']) }}
+    union distinct
+    select
+        accounted.table_name,
+        accounted.batch_id,
+        accounted.line_number
+    from accounted
+    inner join doubtful on {{ same('accounted', 'doubtful', ['table_name', 'batch_id']) }}
+
+),
+
+places as (
+
+    select
+        landed.table_name,
+        landed.batch_id,
+        landed.line_number,
+        landed.producer,
         true as is_landed,
         cast(null as bool) as is_kept
     from landed
+    inner join questioned
+        on {{ same('landed', 'questioned', ['table_name', 'batch_id', 'line_number']) }}
     union all
     select
-        table_name,
-        batch_id,
-        line_number,
+        accounted.table_name,
+        accounted.batch_id,
+        accounted.line_number,
         cast(null as string) as producer,
-        cast(null as date) as landed_on,
-        cast(null as timestamp) as ingested_at,
         cast(null as bool) as is_landed,
-        is_kept
+        accounted.is_kept
     from accounted
+    inner join questioned
+        on {{ same('accounted', 'questioned', ['table_name', 'batch_id', 'line_number']) }}
 
 ),
 
@@ -63,8 +118,6 @@ lines as (
         batch_id,
         line_number,
         max(producer) as producer,
-        min(landed_on) as landed_on,
-        max(ingested_at) as ingested_at,
         count(is_landed) as bronze,
         count(case when is_kept then 1 end) as silver,
         count(case when not is_kept then 1 end) as quarantined
@@ -79,13 +132,27 @@ counts as (
         table_name,
         batch_id,
         producer,
+        count(*) as bronze,
+        count(*) as silver,
+        0 as quarantined,
+        0 as lines_astray,
+        0 as letters,
         min(landed_on) as landed_on,
-        max(ingested_at) as ingested_at,
-        sum(bronze) as bronze,
-        sum(silver) as silver,
+        max(ingested_at) as ingested_at
+    from landed
+    group by table_name, batch_id, producer
+    union all
+    select
+        table_name,
+        batch_id,
+        producer,
+        0 as bronze,
+        sum(silver - bronze) as silver,
         sum(quarantined) as quarantined,
         count(case when bronze != silver + quarantined then 1 end) as lines_astray,
-        0 as letters
+        0 as letters,
+        cast(null as date) as landed_on,
+        cast(null as timestamp) as ingested_at
     from lines
     group by table_name, batch_id, producer
     union all
@@ -93,13 +160,13 @@ counts as (
         table_name,
         batch_id,
         producer,
-        min(landed_on) as landed_on,
-        max(ingested_at) as ingested_at,
         0 as bronze,
         0 as silver,
         0 as quarantined,
         0 as lines_astray,
-        count(case when is_refused then 1 end) as letters
+        count(case when is_refused then 1 end) as letters,
+        min(landed_on) as landed_on,
+        max(ingested_at) as ingested_at
     from letters
     group by table_name, batch_id, producer
 
