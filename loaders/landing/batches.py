@@ -34,7 +34,7 @@ PIPELINE_VERSION = version("assay-lakehouse")
 AnyLander = TypeVar("AnyLander", bound="Lander")
 
 # Refusals whose bytes must not be kept: they hold what may never land.
-_NEVER_KEPT = {"pii_forbidden"}
+_NEVER_KEPT = {"pii_forbidden", "residency_violation"}
 
 
 @dataclass(slots=True)
@@ -107,13 +107,17 @@ def landing(
     source_system: str,
     databases: Databases | None,
     kind: type[AnyLander],
+    prompt: bool = False,
 ) -> Iterator[AnyLander]:
-    """A batch while it is filled: committed at the end, or forgotten where something fails."""
-    batch = bronze.Batch(home, result.batch_id, datetime.now(UTC))
+    """A batch while it is filled: committed at the end, or forgotten where something fails.
+
+    `prompt` says that somebody waits to see it, rather than that it is cheap to move.
+    """
+    batch = bronze.Batch(home, result.batch_id, datetime.now(UTC), prompt)
     try:
         with (
             Geography(databases or Databases.of(home)) as geography,
-            Validator(contract, mapping) as validator,
+            Validator(contract, mapping, home.residency) as validator,
         ):
             result.notes = geography.notes
             yield kind(contract, validator, geography, batch, result, source_system)
@@ -210,13 +214,16 @@ class Lander:
             code, _, pointer = row["refusal"].partition(" ")
             self._result.codes[code] = self._result.codes.get(code, 0) + 1
             keep = code not in _NEVER_KEPT
-            producer, sequence = numbered(row.get("producer"), row.get("sequence"))
+            is_of_here = code != "residency_violation"
+            sent = (row.get("producer"), row.get("sequence")) if is_of_here else (None, None)
+            producer, sequence = numbered(*sent)
             yield {
                 "line_number": row["line_number"],
                 "part": row["part"],
                 "code": code,
                 "pointer": pointer or None,
-                "event_id": row["event_key"],
+                # Of a person of another residency nothing may be here, no id either.
+                "event_id": row["event_key"] if is_of_here else None,
                 "producer": producer,
                 "sequence": sequence,
                 "raw": documents.raw(index_of[row["line_number"]]) if keep else None,

@@ -7,8 +7,9 @@
     {%- set tables = {
         'attempts': {'silver': 'stg_access__attempts', 'duplicates': 'int_access__duplicates'},
         'deposit_attempts': {'silver': 'stg_access__deposit_attempts', 'duplicates': 'int_access__duplicates'},
+        'platform_events': {'silver': 'stg_engagement__events', 'duplicates': 'int_engagement__duplicates'},
     } -%}
-    {%- for node in (graph.sources.values() if execute else []) -%}
+    {%- for node in (graph.sources.values() if execute else []) if node.source_name == 'bronze' -%}
         {%- set contract = contract_of(node.name) -%}
         {%- set models = {'silver': contract.silver, 'duplicates': contract.duplicates} -%}
         {%- set said = models if contract.silver else none -%}

@@ -20,10 +20,14 @@ from loaders.home import Home
 from loaders.landing.batches import land_file
 from loaders.landing.replay import replay
 
-TABLES: dict[str, dict[str, str]] = {"attempts": {"action": "login"}, "deposit_attempts": {}}
+TABLES = {
+    "attempts": {"action": "login", "status": "success"},
+    "deposit_attempts": {"status": "success"},
+    "platform_events": {"event_type": "account.login"},
+}
 PRODUCERS = ("api-1", "api-2")
 DAYS_AGO = (100, 3, 2, 1)  # the first is past the retention of bronze
-FILES_A_DAY = {"attempts": 4, "deposit_attempts": 1}
+FILES_A_DAY = {"attempts": 4, "deposit_attempts": 1, "platform_events": 1}
 NUMBERS = 240
 FIGURES = ("received", "accepted", "rejected", "duplicates", "bronze", "silver", "quarantined")
 
@@ -86,7 +90,7 @@ def _record(table: str, producer: str, number: int, kind: str) -> Record | None:
     name = f"{table}-{producer}-{number}"
     sent = _event(table, name) | {"producer": producer, "sequence": number}
     if kind == "refused":
-        refused = sent | {"status": "success", "duration": "long"}
+        refused = sent | {"timestamp": "never"}
         return Record(json.dumps(refused).encode(), None, producer, number)
     line = json.dumps(sent).encode()
     if kind == "broken":
@@ -109,8 +113,7 @@ def _strangers(rng: random.Random, table: str, file: Delivery) -> list[Record]:
 
 
 def _event(table: str, name: str) -> Row:
-    about = {"event_id": name, "timestamp": "2026-05-01T10:00:00Z", "status": "success"}
-    return about | TABLES[table]
+    return {"event_id": name, "timestamp": "2026-05-01T10:00:00Z"} | TABLES[table]
 
 
 def land(home: Home, folder: Path, delivery: Delivery) -> None:

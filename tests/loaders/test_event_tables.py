@@ -33,7 +33,7 @@ def event_tables(contracts: dict[str, dict[str, Any]]) -> dict[str, dict[str, st
 
     known = {
         "execute": True,
-        "graph": SimpleNamespace(sources={n: SimpleNamespace(name=n) for n in contracts}),
+        "graph": SimpleNamespace(sources={n: source(n) for n in contracts}),
         "contract_of": lambda name: contracts[name],
         "exceptions": SimpleNamespace(raise_compiler_error=refuse),
         "return": give_back,
@@ -44,6 +44,10 @@ def event_tables(contracts: dict[str, dict[str, Any]]) -> dict[str, dict[str, st
         macro.event_tables()
     found: dict[str, dict[str, str]] = returned.value.args[0]
     return found
+
+
+def source(name: str) -> SimpleNamespace:
+    return SimpleNamespace(source_name="bronze", name=name)
 
 
 def said() -> dict[str, dict[str, Any]]:

@@ -179,6 +179,14 @@ FAULTS = {
         "where event_id = (select max(event_id) from silver.stg_access__deposit_attempts "
         "where email_key is not null)",
     ),
+    "a pseudonym of another key behind a view": Fault(
+        "one_key",
+        "int_engagement__submissions",
+        "update silver.stg_engagement__events "
+        "set submission_key = 'v2:' || substr(submission_key, 4) where event_id = "
+        "(select max(event_id) from silver.int_engagement__submissions)",
+        (("one_key", "stg_engagement__events"),),
+    ),
     "a column of pseudonyms that no rotation knows": Fault(
         "one_key",
         "int_access__reply_errors",
