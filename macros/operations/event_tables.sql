@@ -28,8 +28,8 @@
     ('{{ event_tables() | join("', '") }}')
 {%- endmacro -%}
 
-{#- Every row that bronze holds of any table of events, with whoever numbered it. -#}
-{%- macro landed_rows(where='true') -%}
+{#- Rows that bronze holds of any table of events, with whoever numbered them. -#}
+{%- macro landed_rows(where) -%}
     {%- for table in event_tables() %}
     select
         '{{ table }}' as table_name,
@@ -45,13 +45,14 @@
     {%- endfor %}
 {%- endmacro -%}
 
-{#- Every row of silver and of its duplicates, by the row of bronze that it came from. -#}
+{#- Rows of silver and of its duplicates, by the row of bronze that they came from. -#}
 {%- macro rows_of_silver() -%}
     {%- for table, models in event_tables().items() %}
     select
         '{{ table }}' as table_name,
         batch_id,
         line_number,
+        {{ utc_day('ingested_at') }} as landed_on,
         true as is_kept
     from {{ ref(models.silver) }}
     union all
@@ -59,6 +60,7 @@
         table_name,
         batch_id,
         line_number,
+        {{ utc_day('ingested_at') }} as landed_on,
         false as is_kept
     from {{ ref(models.duplicates) }}
     where table_name = '{{ table }}'
@@ -66,12 +68,22 @@
     {%- endfor %}
 {%- endmacro -%}
 
-{#- Condition: bronze may have forgotten what landed on a day, by the retention of the table's contract. -#}
-{%- macro is_past_retention(day, table) -%}
-    {{ day }} <= case {{ table }}
-        {%- for name in (event_tables() | list) + ['dead_letters'] %}
-        {%- set kept = modules.datetime.timedelta(days=contract_of(name).retention_days or 0) %}
-        when '{{ name }}' then date '{{ (run_started_at - kept).strftime("%Y-%m-%d") }}'
+{#-
+    Condition: bronze still holds all that landed on a day, by the retention of the table's contract
+    and of the dead letters. The first part is for BigQuery, which skips partitions by a constant.
+-#}
+{%- macro is_held(day, table) -%}
+    {%- set letters = contract_of('dead_letters').retention_days or 0 -%}
+    {%- set firsts = {} -%}
+    {%- for name in event_tables() -%}
+        {%- set kept = [contract_of(name).retention_days or 0, letters] | min -%}
+        {%- set forgotten = run_started_at - modules.datetime.timedelta(days=kept) -%}
+        {%- do firsts.update({name: forgotten.strftime('%Y-%m-%d')}) -%}
+    {%- endfor -%}
+    {{ day }} > date '{{ firsts.values() | min }}'
+    and {{ day }} > case {{ table }}
+        {%- for name, forgotten in firsts.items() %}
+        when '{{ name }}' then date '{{ forgotten }}'
         {%- endfor %}
     end
 {%- endmacro -%}

@@ -9,6 +9,9 @@
           model computes these days and no others: `is_renewed`.
       {'days': expression, 'below': model, 'day_below': expression}
           all days that the layer below holds, which must hold none in part.
+      {'batches': model}
+          the batches that the model names, with the day on which they landed (`landed_on`). Of
+          bronze all of these days is read: `is_renewed`.
       {'weeks': expression, 'below': model, 'day_below': expression}
           all weeks that the layer below holds. Weeks before its first day are left alone, so it
           must expire in whole weeks.
@@ -31,6 +34,8 @@
         {{ renews['weeks'] }} >= (
             select {{ iso_week('min(' ~ renews['day_below'] ~ ')') }} from {{ ref(renews['below']) }}
         )
+    {%- elif 'batches' in renews -%}
+        batch_id in (select batch_id from {{ ref(renews['batches']) }})
     {%- else -%}
         {%- for table, arrivals in renews['arrivals'].items() -%}
         (
@@ -60,7 +65,11 @@
 -#}
 {%- macro renewed_days() -%}
     {%- set renews = config.get('meta')['renews'] -%}
-    {%- if renews['differ_by'] in ['labels', 'batches'] -%}
+    {%- if 'batches' in renews -%}
+        {{ return(run_query(
+            'select distinct landed_on from ' ~ ref(renews['batches']) ~ ' order by landed_on'
+        ).columns[0].values()) }}
+    {%- elif renews['differ_by'] in ['labels', 'batches'] -%}
         {%- set question = compared_days(renews) -%}
     {%- else -%}
         {%- set question = days_below(renews) -%}

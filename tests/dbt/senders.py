@@ -26,7 +26,7 @@ TABLES = {
     "platform_events": {"event_type": "account.login"},
 }
 PRODUCERS = ("api-1", "api-2")
-DAYS_AGO = (100, 3, 2, 1)  # the first is past the retention of bronze
+DAYS_AGO = (4, 3, 2, 1)
 FILES_A_DAY = {"attempts": 4, "deposit_attempts": 1, "platform_events": 1}
 NUMBERS = 240
 FIGURES = ("received", "accepted", "rejected", "duplicates", "bronze", "silver", "quarantined")

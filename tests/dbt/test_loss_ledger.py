@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import secrets
-import shutil
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
-from typing import Any
 
 import duckdb
-import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from conftest import MODELS_ONLY, run_dbt
-from senders import FIGURES, TABLES, Delivery, Row, deliveries, expected, land, replayed
+from planted_losses import FAULTS, OF_BRONZE, YEARS, grow_old, lose_the_ledger_line
+from senders import FIGURES, Delivery, Row, deliveries, expected, land, replayed
 
 from loaders.books import read_books
 from loaders.gaps import Gap, read_gaps
@@ -28,14 +25,19 @@ pytestmark = pytest.mark.slow
 
 IN_LEDGER = FIGURES[:4]
 # Not what reads bronze into silver: it would mend what is planted there.
-BOOKS = ("--select", "stg_platform__batches", "int_platform__row_counts+")
+BOOKS = ("--select", "stg_platform__batches", "int_platform__batches_to_count+")
+
+
+Counts = dict[str, list[Row]]
 
 
 @dataclass(frozen=True)
 class Built:
     """A home in which everything that was sent landed and was built, and what it held then.
 
-    `ledger` are the sums of the landing ledger by day and table, read from its files.
+    `ledger` are the sums of the landing ledger by day and table, read from its files. `counts` has
+    what was counted of each batch by the first build and by the last, `recounted` the batches of
+    the last.
     """
 
     home: Home
@@ -43,6 +45,8 @@ class Built:
     mart: list[Row]
     gaps: list[Gap]
     ledger: dict[tuple[str, str], Row]
+    counts: tuple[Counts, Counts]
+    recounted: set[str]
 
     @property
     def first_day(self) -> date:
@@ -51,6 +55,13 @@ class Built:
 
 def mart_of(home: Home) -> list[Row]:
     return rows(home, "select * from gold.loss_ledger order by all")
+
+
+def counts_of(home: Home) -> Counts:
+    found: Counts = defaultdict(list)
+    for row in rows(home, "select * from silver.int_platform__row_counts order by all"):
+        found[row["batch_id"]].append(row)
+    return dict(found)
 
 
 def ledger_of(home: Home) -> dict[tuple[str, str], Row]:
@@ -85,11 +96,21 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     for delivery in arriving[:half]:
         land(home, folder, delivery)
     run_dbt(home, "build", "--select", "+loss_ledger", *MODELS_ONLY)
+    first = counts_of(home)
     for delivery in arriving[half:]:
         land(home, folder, delivery)
     sent += replayed(home, sent, now - timedelta(seconds=1))
     run_dbt(home, "build", "--select", "+loss_ledger", *MODELS_ONLY)
-    return Built(home, sent, mart_of(home), read_gaps(home), ledger_of(home))
+    recounted = rows(home, "select batch_id from silver.int_platform__batches_to_count")
+    return Built(
+        home=home,
+        sent=sent,
+        mart=mart_of(home),
+        gaps=read_gaps(home),
+        ledger=ledger_of(home),
+        counts=(first, counts_of(home)),
+        recounted={row["batch_id"] for row in recounted},
+    )
 
 
 def test_it_is_a_recount_of_what_was_sent(built: Built) -> None:
@@ -124,115 +145,16 @@ def test_the_command_finds_the_same_gaps(built: Built) -> None:
     assert shown == {gap for gap in built.gaps if "@" not in gap.producer}
 
 
-# --- planted faults, each in a batch of its own
+def test_a_batch_is_counted_once_unless_silver_changed(built: Built) -> None:
+    """A later build counts what is new, and what lost a row to a batch that came late."""
+    first, last = built.counts
+    new, changed = last.keys() - first.keys(), {b for b in first if first[b] != last[b]}
+    assert built.recounted == new | changed
+    assert len(last) == len(built.sent)
+    assert new
 
 
-def file_of(home: Home, table: str, batch_id: str) -> Path:
-    (file,) = (home.bronze / table).glob(f"ingest_date=*/{batch_id}.parquet")
-    return file
-
-
-def rewrite(file: Path, change: Any) -> None:
-    pq.write_table(change(pq.ParquetFile(file).read()), file)
-
-
-def lose_a_bronze_row(home: Home, batch: Delivery) -> None:
-    rewrite(file_of(home, batch.table, batch.batch_id), lambda t: t.slice(1))
-
-
-def double_a_bronze_row(home: Home, batch: Delivery) -> None:
-    rewrite(
-        file_of(home, batch.table, batch.batch_id), lambda t: pa.concat_tables([t, t.slice(0, 1)])
-    )
-
-
-def tamper_with_the_ledger(home: Home, batch: Delivery, *names: str) -> None:
-    def change(line: pa.Table) -> pa.Table:
-        for name in names:
-            place = line.column_names.index(name)
-            line = line.set_column(place, name, pc.add(line[name], 1))
-        return line
-
-    rewrite(file_of(home, "landing_ledger", batch.batch_id), change)
-
-
-def one_more_was_accepted(home: Home, batch: Delivery) -> None:
-    tamper_with_the_ledger(home, batch, "received", "accepted")
-
-
-def one_more_was_received(home: Home, batch: Delivery) -> None:
-    tamper_with_the_ledger(home, batch, "received")
-
-
-def lose_the_ledger_line(home: Home, batch: Delivery) -> None:
-    file_of(home, "landing_ledger", batch.batch_id).unlink()
-
-
-def double_the_ledger_line(home: Home, batch: Delivery) -> None:
-    file = file_of(home, "landing_ledger", batch.batch_id)
-    shutil.copy(file, file.with_name("copy.parquet"))
-
-
-def lose_a_dead_letter(home: Home, batch: Delivery) -> None:
-    rewrite(file_of(home, "dead_letters", batch.batch_id), lambda t: t.slice(1))
-
-
-def in_silver(home: Home, batch: Delivery, *statements: str) -> None:
-    with duckdb.connect(str(home.warehouse)) as warehouse:
-        for statement in statements:
-            (changed,) = warehouse.execute(
-                statement.format(
-                    kept=f"silver.stg_access__{batch.table}",
-                    others="silver.int_access__duplicates",
-                    batch=f"batch_id = '{batch.batch_id}'",
-                )
-            ).fetchone() or (0,)
-            assert changed, statement
-
-
-FIRST = "rowid = (select min(rowid) from {kept} where {batch})"
-LAST = "rowid = (select max(rowid) from {kept} where {batch})"
-
-
-def lose_a_silver_row(home: Home, batch: Delivery) -> None:
-    in_silver(home, batch, f"delete from {{kept}} where {FIRST}")
-
-
-def double_a_silver_row(home: Home, batch: Delivery) -> None:
-    in_silver(home, batch, f"insert into {{kept}} select * from {{kept}} where {FIRST}")
-
-
-def lose_one_and_double_another(home: Home, batch: Delivery) -> None:
-    lose_a_silver_row(home, batch)
-    in_silver(home, batch, f"insert into {{kept}} select * from {{kept}} where {LAST}")
-
-
-def lose_a_duplicate(home: Home, batch: Delivery) -> None:
-    in_silver(home, batch, "delete from {others} where {batch}")
-
-
-def never_read(home: Home, batch: Delivery) -> None:
-    in_silver(home, batch, "delete from {kept} where {batch}")
-    with duckdb.connect(str(home.warehouse)) as warehouse:
-        warehouse.execute(
-            f"delete from silver.int_access__duplicates where batch_id = '{batch.batch_id}'"
-        )
-
-
-FAULTS = {
-    lose_a_bronze_row: "accepted is not what bronze holds",
-    double_a_bronze_row: "accepted is not what bronze holds",
-    one_more_was_accepted: "accepted is not what bronze holds",
-    one_more_was_received: "received is not accepted + rejected + duplicates",
-    lose_the_ledger_line: "the ledger has 0 lines of it",
-    double_the_ledger_line: "the ledger has 2 lines of it",
-    lose_a_dead_letter: "rejected is not what the dead letters hold",
-    lose_a_silver_row: "bronze is not silver + duplicates",
-    double_a_silver_row: "bronze is not silver + duplicates",
-    lose_one_and_double_another: "bronze is not silver + duplicates",
-    lose_a_duplicate: "bronze is not silver + duplicates",
-    never_read: "a build has read it, and silver has nothing of it",
-}
+Problems = dict[str, tuple[str, date, str]]
 
 
 @dataclass(frozen=True)
@@ -240,14 +162,24 @@ class Damaged:
     """The home with every fault planted in a batch of attempts of its own, and a day expired.
 
     `planted` has table, day and problem of each batch, `told` what the command said of them, and
-    `said` what the build did.
+    `found` what the next build found. `said` is what dbt said in a rebuild.
     """
 
     home: Home
-    planted: dict[str, tuple[str, date, str]]
+    planted: Problems
     told: dict[str, str]
+    found: Problems
     said: str
     mart: list[Row]
+
+
+def problems_of(home: Home) -> Problems:
+    found = rows(
+        home,
+        "select distinct batch_id, table_name, landed_on, problem "
+        "from silver.int_platform__batch_books where problem is not null",
+    )
+    return {row["batch_id"]: tuple(row.values())[1:] for row in found}
 
 
 @pytest.fixture(scope="module")
@@ -261,20 +193,25 @@ def damaged(built: Built) -> Damaged:
     assert len(planted) == len(FAULTS)
     told = {b.batch_id: b.problem for b in read_books(home)[0] if b.problem}
     lose_the_ledger_line(home, built.sent[-1])  # it landed a moment ago, as if it still did
-    for table in (*TABLES, "dead_letters"):
-        shutil.rmtree(home.bronze / table / f"ingest_date={built.first_day}")
-    result = run_dbt(home, "build", *BOOKS, check=False)
+    grow_old(home, built.first_day)
+    assert run_dbt(home, "build", *BOOKS, check=False).returncode == 1
+    found = problems_of(home)
+    span = {"from": str(built.first_day), "to": str(built.sent[-1].landed_at.date())}
+    again = json.dumps({"rebuild": {"model": "int_platform__row_counts", **span}})
+    result = run_dbt(home, "build", *BOOKS, "--vars", again, check=False)
     assert result.returncode == 1
-    return Damaged(home, planted, told, result.stdout, mart_of(home))
+    return Damaged(home, planted, told, found, result.stdout, mart_of(home))
 
 
-def test_every_fault_turns_it_red_and_names_its_batch(damaged: Damaged) -> None:
-    found = rows(
-        damaged.home,
-        "select distinct batch_id, table_name, landed_on, problem "
-        "from silver.int_platform__batch_books where problem is not null",
-    )
-    assert {row["batch_id"]: tuple(row.values())[1:] for row in found} == damaged.planted
+def test_the_next_build_finds_what_is_wrong_in_silver_and_in_the_ledger(damaged: Damaged) -> None:
+    of_bronze = {fault.__name__: FAULTS[fault] for fault in OF_BRONZE}
+    names = dict(zip(damaged.planted, [fault.__name__ for fault in FAULTS], strict=True))
+    wanted = {b: found for b, found in damaged.planted.items() if names[b] not in of_bronze}
+    assert damaged.found == wanted
+
+
+def test_a_rebuild_finds_every_fault_and_names_its_batch(damaged: Damaged) -> None:
+    assert problems_of(damaged.home) == damaged.planted
     named = [line for line in damaged.said.splitlines() if "Run: assay ledger" in line]
     assert len(named) == 10, "the first ten are named"
     assert all(any(f"Batch {batch} of" in line for batch in damaged.planted) for line in named)
@@ -304,9 +241,9 @@ def test_a_day_that_expired_stays_as_it_was(built: Built, damaged: Damaged) -> N
     day = built.first_day
     held = rows(damaged.home, "select landed_on from silver.int_platform__batch_books")
     assert day not in {row["landed_on"] for row in held}
-    marts = (built.mart, damaged.mart)
-    before, after = ([row for row in mart if row["period_start"] == day] for mart in marts)
-    assert before == after != []
+    before = [row for row in built.mart if row["period_start"] == day]
+    after = [row for row in damaged.mart if row["period_start"] == day - YEARS]
+    assert after == [row | {"period_start": day - YEARS} for row in before] != []
     later = {d.landed_at.date() for d in built.sent[:-2]} - {day}  # but for the replays
     gaps = [
         {
@@ -314,7 +251,7 @@ def test_a_day_that_expired_stays_as_it_was(built: Built, damaged: Damaged) -> N
             for row in mart
             if row["table_name"] == "deposit_attempts" and row["period_start"] in later
         }
-        for mart in marts
+        for mart in (built.mart, damaged.mart)
     ]
     assert gaps[0] == gaps[1]
     assert any(gaps[0].values())

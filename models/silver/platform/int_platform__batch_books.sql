@@ -11,6 +11,7 @@ ledger as (
 counts as (
 
     select * from {{ ref('int_platform__row_counts') }}
+    where {{ is_held('landed_on', 'table_name') }}
 
 ),
 
@@ -19,6 +20,7 @@ listed as (
     select batch_id from ledger
     union distinct
     select batch_id from {{ source('bronze', 'landing_ledger') }}
+    where {{ is_held('ingest_date', 'table_name') }}
 
 ),
 
@@ -107,32 +109,12 @@ judged as (
 
 ),
 
-expired_days as (
-
-    select distinct landed_on
-    from judged
-    where
-        (accepted > 0 and bronze = 0 and {{ is_past_retention('landed_on', 'table_name') }})
-        or (rejected > 0 and letters = 0 and {{ is_past_retention('landed_on', "'dead_letters'") }})
-
-),
-
--- A day is counted as long as bronze has all of it.
-whole as (
-
-    select judged.*
-    from judged
-    left join expired_days on judged.landed_on = expired_days.landed_on
-    where expired_days.landed_on is null
-
-),
-
 numbered as (
 
     select
-        whole.landed_on,
-        whole.table_name,
-        whole.batch_id,
+        judged.landed_on,
+        judged.table_name,
+        judged.batch_id,
         counts.producer,
         counts.bronze + counts.letters as received,
         counts.bronze as accepted,
@@ -141,33 +123,33 @@ numbered as (
         counts.bronze,
         counts.silver,
         counts.quarantined,
-        whole.problem
-    from whole
-    inner join counts on {{ same('whole', 'counts', ['table_name', 'batch_id']) }}
+        judged.problem
+    from judged
+    inner join counts on {{ same('judged', 'counts', ['table_name', 'batch_id']) }}
     where counts.producer is not null
 
 ),
 
--- What is left of the batch. Where that does not add up, it may be less than nothing.
+-- What is left of a batch. Where that does not add up, it may be less than nothing.
 unnumbered as (
 
     select
-        whole.landed_on,
-        whole.table_name,
-        whole.batch_id,
+        judged.landed_on,
+        judged.table_name,
+        judged.batch_id,
         cast(null as string) as producer,
-        whole.received - whole.named_bronze - whole.named_letters as received,
-        whole.accepted - whole.named_bronze as accepted,
-        whole.rejected - whole.named_letters as rejected,
-        whole.duplicates,
+        judged.received - judged.named_bronze - judged.named_letters as received,
+        judged.accepted - judged.named_bronze as accepted,
+        judged.rejected - judged.named_letters as rejected,
+        judged.duplicates,
         coalesce(counts.bronze, 0) as bronze,
         coalesce(counts.silver, 0) as silver,
         coalesce(counts.quarantined, 0) as quarantined,
-        whole.problem
-    from whole
+        judged.problem
+    from judged
     left join counts
         on
-            {{ same('whole', 'counts', ['table_name', 'batch_id']) }}
+            {{ same('judged', 'counts', ['table_name', 'batch_id']) }}
             and counts.producer is null
 
 ),

@@ -3,22 +3,13 @@
     incremental_strategy='renew',
     meta={'renews': {
         'days': 'landed_on',
-        'below': 'int_platform__batch_books',
+        'below': 'int_platform__batches_to_count',
         'day_below': 'landed_on',
     }}
 ) }}
 
+-- The days of {{ ref('int_platform__batches_to_count') }}, each of them whole.
 with
-
-batches as (
-
-    select distinct
-        landed_on,
-        table_name,
-        batch_id
-    from {{ ref('int_platform__batch_books') }}
-
-),
 
 landed as (
 
@@ -29,22 +20,24 @@ landed as (
 letters as (
 
     select * from {{ source('bronze', 'dead_letters') }}
-    where {{ is_renewed('ingest_date') }}
+    where
+        table_name in {{ event_table_names() }}
+        and {{ is_renewed('ingest_date') }}
 
 ),
 
 received as (
 
     select
+        landed_on,
         table_name,
-        batch_id,
         producer,
         sequence
     from landed
     union all
     select
+        ingest_date as landed_on,
         table_name,
-        batch_id,
         producer,
         sequence
     from letters
@@ -54,13 +47,12 @@ received as (
 numbers as (
 
     select distinct
-        batches.landed_on,
-        received.table_name,
-        received.producer,
-        received.sequence
+        landed_on,
+        table_name,
+        producer,
+        sequence
     from received
-    inner join batches on {{ same('received', 'batches', ['table_name', 'batch_id']) }}
-    where received.producer is not null and received.sequence is not null
+    where producer is not null and sequence is not null
 
 ),
 

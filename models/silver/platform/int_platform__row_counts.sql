@@ -1,112 +1,90 @@
-{{ config(materialized='table') }}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='renew',
+    meta={'renews': {'batches': 'int_platform__batches_to_count'}}
+) }}
 
--- All that bronze holds is counted in every run, so that one row too few is seen by the next.
+-- Built last of what is said of a batch, so that one is counted when all of that is there: after
+-- {{ ref('int_platform__number_ranges') }}.
 with
+
+batches as (
+
+    select * from {{ ref('int_platform__batches_to_count') }}
+
+),
+
+bronze_rows as (
+
+    {{ landed_rows(is_renewed('ingest_date')) }}
+
+),
 
 landed as (
 
-    {{ landed_rows() }}
+    select bronze_rows.*
+    from bronze_rows
+    inner join batches on {{ same('bronze_rows', 'batches', ['table_name', 'batch_id']) }}
+
+),
+
+silver_rows as (
+
+    {{ rows_of_silver() }}
 
 ),
 
 accounted as (
 
-    {{ rows_of_silver() }}
+    select
+        silver_rows.table_name,
+        silver_rows.batch_id,
+        silver_rows.line_number,
+        silver_rows.is_kept,
+        batches.landed_on
+    from silver_rows
+    inner join batches on {{ same('silver_rows', 'batches', ['table_name', 'batch_id']) }}
 
 ),
 
 letters as (
 
     select
-        table_name,
-        batch_id,
-        producer,
-        ingest_date as landed_on,
-        {{ utc_timestamp('ingested_at') }} as ingested_at,
-        resolution is null as is_refused
-    from {{ source('bronze', 'dead_letters') }}
-    where table_name in {{ event_table_names() }}
-
-),
-
--- Batches of which silver and the duplicates together have other lines than bronze: more, fewer, or
--- others by the sum of their numbers.
-doubtful as (
-
-    select
-        table_name,
-        batch_id
-    from (
-        select
-            table_name,
-            batch_id,
-            count(*) as row_total,
-            sum(line_number) as line_total
-        from landed
-        group by table_name, batch_id
-        union all
-        select
-            table_name,
-            batch_id,
-            -count(*) as row_total,
-            -sum(line_number) as line_total
-        from accounted
-        group by table_name, batch_id
-    ) as totals
-    group by table_name, batch_id
-    having sum(row_total) != 0 or sum(line_total) != 0
-
-),
-
--- Every other line is once in bronze and once in silver.
-questioned as (
-
-    select
-        table_name,
-        batch_id,
-        line_number
-    from accounted
-    where not is_kept
-    union distinct
-    select
-        landed.table_name,
-        landed.batch_id,
-        landed.line_number
-    from landed
-    inner join doubtful on {{ same('landed', 'doubtful', ['table_name', 'batch_id']) }}
-    union distinct
-    select
-        accounted.table_name,
-        accounted.batch_id,
-        accounted.line_number
-    from accounted
-    inner join doubtful on {{ same('accounted', 'doubtful', ['table_name', 'batch_id']) }}
+        batches.table_name,
+        batches.batch_id,
+        batches.landed_on,
+        dead_letters.producer,
+        {{ utc_timestamp('dead_letters.ingested_at') }} as ingested_at,
+        dead_letters.resolution is null as is_refused
+    from {{ source('bronze', 'dead_letters') }} as dead_letters
+    inner join batches on {{ same('dead_letters', 'batches', ['table_name', 'batch_id']) }}
+    where {{ is_renewed('dead_letters.ingest_date') }}
 
 ),
 
 places as (
 
     select
-        landed.table_name,
-        landed.batch_id,
-        landed.line_number,
-        landed.producer,
+        table_name,
+        batch_id,
+        line_number,
+        landed_on,
+        producer,
+        ingested_at,
         true as is_landed,
         cast(null as bool) as is_kept
     from landed
-    inner join questioned
-        on {{ same('landed', 'questioned', ['table_name', 'batch_id', 'line_number']) }}
     union all
     select
-        accounted.table_name,
-        accounted.batch_id,
-        accounted.line_number,
+        table_name,
+        batch_id,
+        line_number,
+        landed_on,
         cast(null as string) as producer,
+        cast(null as timestamp) as ingested_at,
         cast(null as bool) as is_landed,
-        accounted.is_kept
+        is_kept
     from accounted
-    inner join questioned
-        on {{ same('accounted', 'questioned', ['table_name', 'batch_id', 'line_number']) }}
 
 ),
 
@@ -117,58 +95,64 @@ lines as (
         table_name,
         batch_id,
         line_number,
+        landed_on,
         max(producer) as producer,
+        max(ingested_at) as ingested_at,
         count(is_landed) as bronze,
         count(case when is_kept then 1 end) as silver,
         count(case when not is_kept then 1 end) as quarantined
     from places
-    group by table_name, batch_id, line_number
+    group by table_name, batch_id, line_number, landed_on
 
 ),
 
+-- A batch of which nothing is there is counted too.
 counts as (
 
     select
         table_name,
         batch_id,
+        landed_on,
         producer,
-        count(*) as bronze,
-        count(*) as silver,
-        0 as quarantined,
-        0 as lines_astray,
-        0 as letters,
-        min(landed_on) as landed_on,
-        max(ingested_at) as ingested_at
-    from landed
-    group by table_name, batch_id, producer
-    union all
-    select
-        table_name,
-        batch_id,
-        producer,
-        0 as bronze,
-        sum(silver - bronze) as silver,
-        sum(quarantined) as quarantined,
-        count(case when bronze != silver + quarantined then 1 end) as lines_astray,
-        0 as letters,
-        cast(null as date) as landed_on,
-        cast(null as timestamp) as ingested_at
+        ingested_at,
+        bronze,
+        silver,
+        quarantined,
+        silver * line_number as silver_lines,
+        quarantined * line_number as quarantined_lines,
+        case when bronze != silver + quarantined then 1 else 0 end as lines_astray,
+        0 as letters
     from lines
-    group by table_name, batch_id, producer
     union all
     select
         table_name,
         batch_id,
+        landed_on,
         producer,
+        ingested_at,
         0 as bronze,
         0 as silver,
         0 as quarantined,
+        0 as silver_lines,
+        0 as quarantined_lines,
         0 as lines_astray,
-        count(case when is_refused then 1 end) as letters,
-        min(landed_on) as landed_on,
-        max(ingested_at) as ingested_at
+        case when is_refused then 1 else 0 end as letters
     from letters
-    group by table_name, batch_id, producer
+    union all
+    select
+        table_name,
+        batch_id,
+        landed_on,
+        cast(null as string) as producer,
+        cast(null as timestamp) as ingested_at,
+        0 as bronze,
+        0 as silver,
+        0 as quarantined,
+        0 as silver_lines,
+        0 as quarantined_lines,
+        0 as lines_astray,
+        0 as letters
+    from batches
 
 ),
 
@@ -186,16 +170,18 @@ counted as (
     select
         table_name,
         batch_id,
+        landed_on,
         plain_producer as producer,
         cast(sum(bronze) as int64) as bronze,
         cast(sum(silver) as int64) as silver,
         cast(sum(quarantined) as int64) as quarantined,
+        cast(sum(silver_lines) as int64) as silver_lines,
+        cast(sum(quarantined_lines) as int64) as quarantined_lines,
         cast(sum(lines_astray) as int64) as lines_astray,
         cast(sum(letters) as int64) as letters,
-        min(landed_on) as landed_on,
         max(ingested_at) as ingested_at
     from named
-    group by table_name, batch_id, plain_producer
+    group by table_name, batch_id, landed_on, plain_producer
 
 )
 

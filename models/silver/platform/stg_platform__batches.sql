@@ -7,7 +7,9 @@ with
 ledger as (
 
     select * from {{ source('bronze', 'landing_ledger') }}
-    where table_name in {{ event_table_names() }}
+    where
+        table_name in {{ event_table_names() }}
+        and {{ is_held('ingest_date', 'table_name') }}
 
 ),
 
