@@ -34,7 +34,7 @@ LONG = os.environ.get("ASSAY_LONG") == "1"
 ROWS = 1000 if LONG else 280
 SEEDS = 3 if LONG else 1
 # What these hold is what the last run did.
-OF_A_RUN = {"arrivals", "reply_errors"}
+OF_A_RUN = {"arrivals", "reply_errors", "batches_to_count"}
 
 
 # What a batch of deposits goes through, from bronze to the loss ledger.
@@ -44,7 +44,7 @@ DEPOSITS = [
     "int_access__deposit_reply_errors",
     "int_access__duplicates",
     "stg_access__deposit_attempts",
-    "int_platform__row_counts+",
+    "int_platform__batches_to_count+",
 ]
 
 
