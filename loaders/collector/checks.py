@@ -13,8 +13,10 @@ from typing import Any
 
 from loaders.collector.bodies import is_unreadable
 from loaders.collector.frames import Event
+from loaders.collector.payloads import Payloads
 from loaders.collector.tokens import Token
 from loaders.contracts import Column, Contract
+from loaders.contracts.events import load_events
 from loaders.contracts.vocabulary import read_vocabulary
 from loaders.landing.casts import TIMES
 from loaders.landing.validation import MAX_RECORD_BYTES
@@ -45,6 +47,7 @@ class Checks:
             (c.spellings, f"envelope_violation /{c.name}") for c in columns if c.required
         ]
         self._checks = [check for column in columns for check in _column_checks(column)]
+        self._payloads = Payloads(contract, load_events()) if contract.payload else None
         self._salt = contract.table.encode()[:16]
 
     def judge(self, raw: bytes, value: Any, token: Token) -> Event:
@@ -62,11 +65,17 @@ class Checks:
     def _verdict(self, raw: bytes, value: Any, token: Token) -> str | None:
         if is_unreadable(value) or not isinstance(value, dict):
             return "payload_malformed"
+        return self._unlandable(value, token) or self._fault(raw, value)
+
+    def _unlandable(self, value: dict[str, Any], token: Token) -> str | None:
+        """Why nothing of the event may be here."""
         if not self._never.isdisjoint(value):
             return "pii_forbidden"
-        foreign = self._foreign(value, token)
-        if foreign:
-            return foreign
+        forbidden = self._payloads.forbidden(value) if self._payloads else None
+        return forbidden or self._foreign(value, token)
+
+    def _fault(self, raw: bytes, value: dict[str, Any]) -> str | None:
+        """What is wrong with it, the first that landing would tell."""
         if len(raw) > MAX_RECORD_BYTES:
             return "size_violation"
         for spellings, verdict in self._required:
@@ -81,7 +90,7 @@ class Checks:
             for name, sent in value.items():
                 if sent is not None and name not in self._taken:
                     return "schema_violation"
-        return None
+        return self._payloads.misfit(value) if self._payloads else None
 
     def _foreign(self, value: dict[str, Any], token: Token) -> str | None:
         """Whether the event belongs to another brand, or must not be in this home."""

@@ -26,6 +26,7 @@ from loaders.collector.spool import Spool
 from loaders.collector.store import Range, Stream
 from loaders.contracts import contract_of
 from loaders.durable import durable_rename, explained
+from loaders.errors import AssayError
 from loaders.home import Home
 from loaders.landing.batches import Lander, LandingResult, landing
 from loaders.landing.mapping import Mapping
@@ -83,7 +84,14 @@ class Drain:
             seconds = min(seconds * 2, _LONGEST_WAIT)
             self._waits[name] = (seconds, time.monotonic() + seconds)
             self._metrics.drain_failures.inc()
-            log.say("drain_failed", what=name, error=type(error).__name__, retry_after_s=seconds)
+            said = str(error) if isinstance(error, AssayError) else None  # never a value
+            log.say(
+                "drain_failed",
+                what=name,
+                error=type(error).__name__,
+                message=said,
+                retry_after_s=seconds,
+            )
         else:
             self._waits.pop(name, None)
 
@@ -146,7 +154,7 @@ class Drain:
     ) -> None:
         contract = contract_of(given.table)
         with landing(
-            self._home, contract, Mapping(), result, given.source, None, _Drainer
+            self._home, contract, Mapping(), result, given.source, None, _Drainer, prompt=True
         ) as lander:
             lander.take_records(given.first, records, damaged)
             raws = [record.event.raw or b"" for record in records]
