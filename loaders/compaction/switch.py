@@ -15,7 +15,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import secrets
 import shutil
 import time
 from collections.abc import Iterator
@@ -24,7 +23,7 @@ from pathlib import Path
 
 from loaders.durable import durable_file, durable_rename, explained, fsync_folder
 from loaders.errors import AssayError
-from loaders.leases import STAGING, BusyError, leased, locked
+from loaders.leases import BusyError, locked
 
 MERGED = "merged.parquet"
 _LIST = "list.json"
@@ -76,11 +75,11 @@ def settle(bronze: Path) -> None:
     """Finish a switch whose process died."""
     if not (bronze / _SWITCH).exists():
         return
-    gone = bronze / STAGING / f"replaced-{secrets.token_hex(8)}"
-    with explained(bronze, "read again."), leased(gone):
-        with _held(bronze, alone=True):
-            _finish(bronze, gone)
-        shutil.rmtree(gone, ignore_errors=True)
+    with explained(bronze, "read again."), _held(bronze, alone=True):
+        if (bronze / _SWITCH).exists():  # no other process was faster
+            _finish(bronze)
+            shutil.rmtree(bronze / _SWITCH)
+            fsync_folder(bronze)
 
 
 def switch(bronze: Path, prepared: Path, sources: list[Source], target: Path, wait: float) -> None:
@@ -95,7 +94,8 @@ def switch(bronze: Path, prepared: Path, sources: list[Source], target: Path, wa
         listed = {"target": target.relative_to(bronze).as_posix(), "replaced": replaced}
         file.write(json.dumps(listed).encode())
     fsync_folder(prepared)
-    # What has another name is removed many times faster; where there can be none, it works too.
+    # To remove 500 files takes a second or more where their blocks are freed, and milliseconds
+    # where each has another name. Where there can be none, it works too.
     with contextlib.suppress(OSError):
         for source in sources:
             (prepared / source.path.name).hardlink_to(source.path)
@@ -106,17 +106,14 @@ def switch(bronze: Path, prepared: Path, sources: list[Source], target: Path, wa
                 "they are. Run assay compact again."
             )
         prepared.replace(bronze / _SWITCH)
-        _finish(bronze, prepared)
+        _finish(bronze)
+        (bronze / _SWITCH).replace(prepared)
+        fsync_folder(bronze)  # a list that came back would replace what was merged since
 
 
-def _finish(bronze: Path, gone: Path) -> None:
-    """Do what the list says, or what is left of it, and put the rest where `gone` is then.
-
-    Needs bronze alone.
-    """
+def _finish(bronze: Path) -> None:
+    """Do what the list says, or what is left of it. Needs bronze alone."""
     folder = bronze / _SWITCH
-    if not folder.exists():  # another process was faster
-        return
     fsync_folder(bronze)  # nothing goes before the list is there for whoever comes next
     if (folder / _LIST).exists():
         listed = json.loads((folder / _LIST).read_text(encoding="utf-8"))
@@ -127,8 +124,6 @@ def _finish(bronze: Path, gone: Path) -> None:
             (bronze / name).unlink(missing_ok=True)
         fsync_folder(target.parent)
         (folder / _LIST).unlink()
-    folder.replace(gone)
-    fsync_folder(bronze)  # a list that came back would replace what was merged since
 
 
 @contextlib.contextmanager
