@@ -6,6 +6,8 @@ Each reader lists the files before the switch and opens them after it was tried.
 from __future__ import annotations
 
 import contextlib
+import shutil
+import subprocess
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -86,6 +88,19 @@ def test_readers_of_assay_hold_bronze(small: Home):
     plugin.configure_cursor(cursor)
     assert merge(small)
     del cursor
+    assert not merge(small)
+
+
+@pytest.mark.skipif(not shutil.which("flock"), reason="there is no flock of util-linux")
+def test_other_tools_hold_bronze_by_flock(small: Home):
+    command = ["flock", "--shared", small.bronze, "cat"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as tool:
+        assert tool.stdin
+        assert tool.stdout
+        tool.stdin.write(b"here\n")
+        tool.stdin.flush()
+        assert tool.stdout.readline() == b"here\n"
+        assert merge(small)
     assert not merge(small)
 
 
