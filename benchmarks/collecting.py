@@ -63,6 +63,7 @@ class _Running:
             port = found.getsockname()[1]
         self.port, self.bearer = port, text
         command = [ASSAY, "collect", "--home", self.home.path, "--port", str(port)]
+        command += ["--compact-at", "0"]  # the files are watched
         self.process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         while True:
             try:

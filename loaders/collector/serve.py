@@ -17,6 +17,7 @@ from loaders.collector.app import Collector
 from loaders.collector.drain import Drain
 from loaders.collector.metrics import Metrics
 from loaders.collector.spool import Spool
+from loaders.collector.tidy import Tidier
 from loaders.collector.tokens import Tokens
 from loaders.durable import explained
 from loaders.errors import AssayError
@@ -31,11 +32,16 @@ _AT_ONCE = 1_000  # connections; one more is told 503
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to listen, and how much may wait. `tls` are uvicorn's own options, `ssl_…`."""
+    """How to listen, and how much may wait. `tls` are uvicorn's own options, `ssl_…`.
+
+    Of the spool that is bytes; of small files of bronze, how many until they are merged, 0 for
+    never.
+    """
 
     host: str
     port: int
     max_bytes: int
+    small_files: int
     tls: dict[str, Any]
 
 
@@ -70,6 +76,8 @@ def serve(home: Home, options: Options) -> int:
         spool = stack.enter_context(Spool(root, options.max_bytes))
         collector = Collector(spool, tokens, home.residency, metrics)
         stack.enter_context(Drain(home, spool, metrics))
+        if options.small_files and not home.bigquery:
+            stack.enter_context(Tidier(home, options.small_files))
         log.say(
             "started",
             spool=spool.spool_id,

@@ -3,7 +3,8 @@
     python increments.py SOURCE_HOME TARGET_HOME SEED
 
 Copies the bronze batches of SOURCE_HOME into TARGET_HOME in an order shuffled by SEED, and builds
-after each. The batches keep their times, so most become visible behind later ones.
+after each. The batches keep their times, so most become visible behind later ones. After every
+other build, what is there is merged.
 """
 
 import random
@@ -12,6 +13,9 @@ import sys
 from pathlib import Path
 
 from dbt.cli.main import dbtRunner
+
+from loaders.compaction.compact import compact
+from loaders.home import Home
 
 
 def main(source: Path, target: Path, seed: int) -> None:
@@ -22,7 +26,8 @@ def main(source: Path, target: Path, seed: int) -> None:
     random.Random(seed).shuffle(batches)
     dbt = dbtRunner()
     seeded = dbt.invoke(["--quiet", "seed"])
-    for batch in batches:
+    merged = 0
+    for number, batch in enumerate(batches):
         place = target / batch.relative_to(source)
         place.parent.mkdir(parents=True, exist_ok=True)
         aside = target / "arriving"
@@ -31,7 +36,12 @@ def main(source: Path, target: Path, seed: int) -> None:
         run = dbt.invoke(["--quiet", "run"])
         if not (seeded.success and run.success):
             raise SystemExit(f"build failed after {batch.stem}")
-    print(f"{len(batches)} increments")
+        if number % 2:
+            (result,) = compact(Home(target), ["attempts"], older_than=0, wait=0)
+            if result.is_postponed or result.problem:
+                raise SystemExit(f"not merged after {batch.stem}: {result}")
+            merged += result.files_before - result.files_after
+    print(f"{len(batches)} increments, {merged} files fewer")
 
 
 if __name__ == "__main__":
