@@ -6,7 +6,7 @@ Judged once per list, in Python, and joined to the records in SQL.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 
 import duckdb
 import pyarrow as pa
@@ -14,8 +14,8 @@ import pyarrow as pa
 from loaders.contracts import Contract
 from loaders.landing.mapping import Mapping
 
-# A sender may make every record's names up. Beyond this many lists, begin again.
-_MAX_KNOWN = 10_000
+# A sender may make every record's names up. With this many characters of lists, begin again.
+_ENOUGH = 4 << 20
 
 _SCHEMA = pa.schema(
     {
@@ -52,28 +52,26 @@ class Shapes:
             for name in mapping.sources_of(column)
         )
         self._taken = self._never.union(*columns, filter(None, [mapping.rows]))
-        self._create([])
+        self._create()
 
-    def learn(self, lists: Iterable[str]) -> None:
+    def make_room(self) -> None:
+        """Forget the lists where there are too many. Between blocks, or a block misses some."""
+        if self._known > _ENOUGH:
+            self._create()
+
+    def learn(self, lists: Collection[str]) -> None:
         """Judge lists of names that were not known yet."""
+        self._known += sum(map(len, lists))
         rows = [self._judged(names) for names in lists]
-        if self._known + len(rows) > _MAX_KNOWN:
-            self._create(rows)
-            return
-        self._insert(rows)
+        self._connection.register("new_shapes", pa.Table.from_pylist(rows, schema=_SCHEMA))
+        self._connection.execute("insert into shapes from new_shapes")
+        self._connection.unregister("new_shapes")
 
-    def _create(self, rows: list[dict[str, object]]) -> None:
+    def _create(self) -> None:
         self._known = 0
         self._connection.register("no_shapes", _SCHEMA.empty_table())
         self._connection.execute("create or replace temp table shapes as from no_shapes")
         self._connection.unregister("no_shapes")
-        self._insert(rows)
-
-    def _insert(self, rows: list[dict[str, object]]) -> None:
-        self._known += len(rows)
-        self._connection.register("new_shapes", pa.Table.from_pylist(rows, schema=_SCHEMA))
-        self._connection.execute("insert into shapes from new_shapes")
-        self._connection.unregister("new_shapes")
 
     def _judged(self, names: str) -> dict[str, object]:
         fields: list[str] = json.loads(names)

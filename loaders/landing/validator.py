@@ -53,6 +53,7 @@ class Validator:
         Columns are those of Validation.rows. A block whose lists of field names are known and in
         which nothing is cut, as most are, is read once.
         """
+        self._shapes.make_room()
         rows = self._validated(block)
         new_names = pc.unique(rows["new_names"]).drop_null()
         if len(new_names):
