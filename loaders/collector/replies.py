@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -34,7 +34,12 @@ class Reply:
     trace_id: str
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        return {
+            "accepted": self.accepted,
+            "duplicates": self.duplicates,
+            "rejected": self.rejected,
+            "trace_id": self.trace_id,
+        }
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""One collector process: HTTP in front, the spool's writer and the drain behind it."""
+"""One collector: HTTP in front, the spool's writer behind it, and a process that lands."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from loaders import bronze
 from loaders.collector import log
 from loaders.collector.app import Collector
 from loaders.collector.drain import Drain
+from loaders.collector.landing_process import LandingProcess
 from loaders.collector.metrics import Metrics
 from loaders.collector.spool import Spool
 from loaders.collector.tokens import Tokens
@@ -69,7 +70,8 @@ def serve(home: Home, options: Options) -> int:
             bronze.recover(home)
         spool = stack.enter_context(Spool(root, options.max_bytes))
         collector = Collector(spool, tokens, home.residency, metrics)
-        stack.enter_context(Drain(home, spool, metrics))
+        landing = stack.enter_context(LandingProcess(home))
+        stack.enter_context(Drain(home, spool, metrics, landing))
         log.say(
             "started",
             spool=spool.spool_id,

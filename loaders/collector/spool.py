@@ -13,7 +13,7 @@ import sqlite3
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
@@ -98,6 +98,11 @@ class Spool:
         self._thread.join()
 
     @property
+    def folder(self) -> Path:
+        """Where the file in use is; its name is the spool's id."""
+        return self._folder
+
+    @property
     def spool_id(self) -> str:
         return self._folder.name
 
@@ -119,22 +124,6 @@ class Spool:
     def do(self, act: Callable[[sqlite3.Connection], Answer]) -> Future[Answer]:
         """Let the writer do something within a commit. Raises, in the future, UnavailableError."""
         return self._put(act, 0)
-
-    @contextlib.contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
-        """A connection to look with. Raises UnavailableError; what is damaged goes aside."""
-        if self.problem:
-            raise UnavailableError(self.problem)
-        connection = store.connect(self._folder / store.NAME)
-        try:
-            connection.execute("pragma query_only = on")
-            yield connection
-        except sqlite3.DatabaseError as error:
-            if store.is_damage(error):
-                self.condemn()
-            raise UnavailableError(type(error).__name__) from None
-        finally:
-            connection.close()
 
     def condemn(self) -> None:
         """Give the file up: whoever found it damaged calls this."""

@@ -19,7 +19,7 @@ from loaders.collector.frames import decode
 from loaders.durable import durable_file, durable_rename, fsync_folder
 
 NAME = "spool.sqlite"
-_RANGE_RECORDS, _RANGE_BYTES = 20_000, 32 << 20
+RANGE_RECORDS, _RANGE_BYTES = 20_000, 32 << 20
 _STREAM_BITS = 40  # numbers of a stream; the bits above them are the stream's own
 PAGE = 4096
 WAL_HEADER, WAL_FRAME = 32, 24  # bytes before the first frame of the log, and before each page
@@ -134,6 +134,11 @@ def connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def connect_to_look(path: Path) -> sqlite3.Connection:
+    """A connection that changes nothing, not even the log when it is the last to be closed."""
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=30)
+
+
 def is_damage(error: sqlite3.Error) -> bool:
     """Whether it is the file's content that is wrong, and not the disk's answer."""
     code = getattr(error, "sqlite_errorcode", None)
@@ -211,7 +216,7 @@ def seal(connection: sqlite3.Connection, stream: Stream) -> tuple[Range, bool]:
     first, last, size = drained_to + 1, 0, 0
     for key, length in connection.execute(
         "select key, length(frame) from records where key between ? and ? order by key",
-        [key_of(stream.number, n) for n in (first, first + _RANGE_RECORDS - 1)],
+        [key_of(stream.number, n) for n in (first, first + RANGE_RECORDS - 1)],
     ):
         size += length
         if size > _RANGE_BYTES and last:
