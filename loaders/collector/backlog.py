@@ -30,8 +30,9 @@ def read_backlog(root: Path) -> Backlog | None:
         return Backlog(0, 0, None, 0, aside) if aside else None
     connection = store.connect_to_look(live[0] / store.NAME)
     try:
-        records, size = store.backlog(connection)
+        waiting = store.backlog(connection).values()
         damaged = connection.execute("select count(*) from damaged").fetchone()[0]
+        records, size = sum(records for records, _ in waiting), sum(size for _, size in waiting)
         return Backlog(records, size, store.oldest(connection), damaged, aside)
     finally:
         connection.close()

@@ -88,6 +88,11 @@ def key_of(stream: int, sequence: int) -> int:
     return stream << _STREAM_BITS | sequence
 
 
+def _keys_of(stream: int) -> list[int]:
+    """The first and the last key that records of a stream can have."""
+    return [key_of(stream, 0), key_of(stream + 1, 0) - 1]
+
+
 def open_store(folder: Path, after_failure: bool = False) -> sqlite3.Connection:
     """Open the spool's file, or begin it, with all that was committed on disk in the file itself.
 
@@ -252,12 +257,18 @@ def note_drained(connection: sqlite3.Connection, given: Range, damaged: list[int
     )
 
 
-def backlog(connection: sqlite3.Connection) -> tuple[int, int]:
-    """How many records wait, and their bytes."""
-    records, size = connection.execute(
-        "select count(*), coalesce(sum(length(frame)), 0) from records"
-    ).fetchone()
-    return records, size
+def backlog(connection: sqlite3.Connection) -> dict[str, tuple[int, int]]:
+    """How many records wait of each source, and their bytes."""
+    found: dict[str, tuple[int, int]] = {}
+    for number, source in connection.execute("select stream, source from streams").fetchall():
+        records, size = connection.execute(
+            "select count(*), coalesce(sum(length(frame)), 0) from records "
+            "where key between ? and ?",
+            _keys_of(number),
+        ).fetchone()
+        before = found.get(source, (0, 0))
+        found[source] = before[0] + records, before[1] + size
+    return found
 
 
 def oldest(connection: sqlite3.Connection) -> str | None:
@@ -266,7 +277,7 @@ def oldest(connection: sqlite3.Connection) -> str | None:
     for number, *_ in connection.execute("select stream from streams").fetchall():
         row = connection.execute(
             "select frame from records where key between ? and ? order by key limit 1",
-            [key_of(number, 0), key_of(number + 1, 0) - 1],
+            _keys_of(number),
         ).fetchone()
         record = decode(row[0]) if row else None
         if record is not None:
@@ -279,7 +290,7 @@ def _last(connection: sqlite3.Connection, stream: int) -> int:
     key, sealed = connection.execute(
         "select (select max(key) from records where key between ? and ?), "
         "(select last from ranges where stream = ?)",
-        [key_of(stream, 0), key_of(stream + 1, 0) - 1, stream],
+        [*_keys_of(stream), stream],
     ).fetchone()
     return max(key & ((1 << _STREAM_BITS) - 1) if key else 0, sealed or 0)
 
