@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from loaders.client.batch import Batch
-from loaders.durable import fsync_folder
+from loaders.durable import durable_folder, fsync_folder
 
 _MAX_PLACES = 4096
 
@@ -35,7 +35,7 @@ class Place:
     """A folder that is one process's alone. Raises OSError where there is none to have."""
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        durable_folder(folder, 0o700)
         for number in range(_MAX_PLACES):
             self.path = folder / str(number)
             self.path.mkdir(mode=0o700, exist_ok=True)

@@ -29,6 +29,7 @@ from loaders.collector.requests import Intake, RefusedError, Request
 from loaders.collector.spool import Spool
 from loaders.collector.tokens import Token, Tokens
 from loaders.contracts import Contract, load_contracts
+from loaders.contracts.events import load_events
 from loaders.errors import AssayError
 
 _EVENTS = "platform_events"  # what POST /v1/events:batch lands in
@@ -66,7 +67,7 @@ class Collector:
         names = {**self._tables}
         if _EVENTS in names:
             names = {"events": names[_EVENTS], **names}
-        self._openapi = openapi(names, version("assay-lakehouse"))
+        self._openapi = openapi(names, load_events(), version("assay-lakehouse"))
 
     def app(self) -> Starlette:
         """The application."""

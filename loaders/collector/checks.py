@@ -13,8 +13,10 @@ from typing import Any
 
 from loaders.collector.bodies import is_unreadable
 from loaders.collector.frames import Event
+from loaders.collector.payloads import Payloads
 from loaders.collector.tokens import Token
 from loaders.contracts import Column, Contract
+from loaders.contracts.events import load_events
 from loaders.contracts.vocabulary import read_vocabulary
 from loaders.landing.casts import TIMES
 from loaders.landing.validation import MAX_RECORD_BYTES
@@ -50,6 +52,7 @@ class Checks:
         for spellings, check in self._checks:
             for name in spellings:
                 self._of_field[name].append(check)
+        self._payloads = Payloads(contract, load_events()) if contract.payload else None
         self._salt = contract.table.encode()[:16]
 
     def judge(self, raw: bytes, value: Any, token: Token) -> Event:
@@ -67,18 +70,25 @@ class Checks:
     def _verdict(self, raw: bytes, value: Any, token: Token) -> str | None:
         if is_unreadable(value) or not isinstance(value, dict):
             return "payload_malformed"
+        return self._unlandable(value, token) or self._fault(raw, value)
+
+    def _unlandable(self, value: dict[str, Any], token: Token) -> str | None:
+        """Why nothing of the event may be here."""
         if not self._never.isdisjoint(value):
             return "pii_forbidden"
-        foreign = self._foreign(value, token)
-        if foreign:
-            return foreign
+        forbidden = self._payloads.forbidden(value) if self._payloads else None
+        return forbidden or self._foreign(value, token)
+
+    def _fault(self, raw: bytes, value: dict[str, Any]) -> str | None:
+        """What is wrong with it, the first that landing would tell."""
         if len(raw) > MAX_RECORD_BYTES:
             return "size_violation"
         for spellings, verdict in self._required:
             sent = _sent(value, spellings)
             if sent is None or (isinstance(sent, str) and not sent.strip(" ")):
                 return verdict
-        return self._verdict_of_columns(value) if self._is_odd(value) else None
+        odd = self._verdict_of_columns(value) if self._is_odd(value) else None
+        return odd or (self._payloads.misfit(value) if self._payloads else None)
 
     def _is_odd(self, value: dict[str, Any]) -> bool:
         """Whether any field is wrong on its own. Of most events none is, and this is quick."""

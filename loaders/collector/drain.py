@@ -69,7 +69,7 @@ class Drain:
             if self._is_over.is_set():
                 return
             name = f"{stream.table} {stream.source}"
-            self._try(name, partial(self._drain, stream))
+            self._try(name, partial(self._drain, stream, name))
         if self._spool.waiting() and not self._waits:
             self._spool.arrived.set()
 
@@ -83,16 +83,22 @@ class Drain:
             seconds = min(seconds * 2, _LONGEST_WAIT)
             self._waits[name] = (seconds, time.monotonic() + seconds)
             self._metrics.drain_failures.inc()
-            why = str(error) if isinstance(error, LandingError) else type(error).__name__
-            log.say("drain_failed", what=name, error=why, retry_after_s=seconds)
+            told = error if isinstance(error, LandingError) else LandingError.of(error)
+            log.say(
+                "drain_failed",
+                what=name,
+                error=told.kind,
+                message=told.message,
+                retry_after_s=seconds,
+            )
         else:
             self._waits.pop(name, None)
 
-    def _drain(self, stream: Stream) -> None:
+    def _drain(self, stream: Stream, name: str) -> None:
         began = time.monotonic()
         given, is_old = self._spool.seal(stream)
         try:
-            landed = self._landing.land(self._spool.folder, given, is_old)
+            landed = self._landing.land(self._spool.folder, given, is_old or name in self._waits)
         except DamagedError:
             self._spool.condemn()
             raise

@@ -66,7 +66,7 @@ class LandingProcess:
         if said.get("error") == DamagedError.__name__:
             raise DamagedError
         if "error" in said:
-            raise LandingError(said["error"])
+            raise LandingError(said["error"], said["message"])
         return Landed(LandingResult(**said["result"]), said["damaged"])
 
     def _begin(self) -> subprocess.Popen[bytes]:
@@ -116,7 +116,8 @@ def _answer(ranges: Ranges, wanted: dict[str, Any]) -> dict[str, Any]:
             Path(wanted["folder"]), Range(**wanted["given"]), bool(wanted["is_again"])
         )
     except Exception as error:  # the parent tells it, and asks again later
-        return {"error": type(error).__name__}
+        told = LandingError.of(error)
+        return {"error": told.kind, "message": told.message}
     return asdict(landed)
 
 

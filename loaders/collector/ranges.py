@@ -21,6 +21,7 @@ from loaders.collector.frames import Event, Record, decode
 from loaders.collector.store import DamagedError, Range
 from loaders.contracts import contract_of
 from loaders.durable import explained
+from loaders.errors import AssayError
 from loaders.home import Home
 from loaders.landing.batches import Lander, LandingResult, landing
 from loaders.landing.mapping import Mapping
@@ -39,7 +40,16 @@ class Landed:
 
 
 class LandingError(Exception):
-    """A range was not landed by another process; the message is the name of what it raised."""
+    """A range was not landed by another process: what it raised, and its words if they are ours."""
+
+    def __init__(self, kind: str, message: str | None = None) -> None:
+        super().__init__(kind)
+        self.kind, self.message = kind, message
+
+    @classmethod
+    def of(cls, error: Exception) -> LandingError:
+        """What may be told of an error: never a value."""
+        return cls(type(error).__name__, str(error) if isinstance(error, AssayError) else None)
 
 
 class Landing(Protocol):
@@ -90,9 +100,11 @@ class Ranges:
     ) -> None:
         validator = self._validators.get(given.table)
         if validator is None:
-            validator = Validator(contract_of(given.table), Mapping())
+            validator = Validator(contract_of(given.table), Mapping(), self._home.residency)
             self._validators[given.table] = validator
-        with landing(self._home, validator, result, given.source, None, _RangeLander) as lander:
+        with landing(
+            self._home, validator, result, given.source, None, _RangeLander, prompt=True
+        ) as lander:
             lander.take_records(given.first, records, damaged)
             raws = [record.event.raw or b"" for record in records]
             traces = list(dict.fromkeys(record.origin.trace_id for record in records))

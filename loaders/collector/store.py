@@ -99,7 +99,7 @@ def open_store(folder: Path, after_failure: bool = False) -> sqlite3.Connection:
     `after_failure` says that the last commit failed here: it may be torn, and nobody was answered.
     Raises DamagedError where it is not whole, and sqlite3.Error or OSError where the disk fails.
     """
-    path, is_new = folder / NAME, not (folder / NAME).exists()
+    path = folder / NAME
     kept = _keep_log(path)
     written = 0 if after_failure else _last_commit_in_log(path)
     try:
@@ -117,8 +117,8 @@ def open_store(folder: Path, after_failure: bool = False) -> sqlite3.Connection:
             raise sqlite3.OperationalError("checkpoint")
         kept.unlink(missing_ok=True)
         connection.executescript(_SCHEMA)
-        if is_new:
-            fsync_folder(folder)
+        # A new file is there for good then, and an old copy of the log gone: it would be put back.
+        fsync_folder(folder)
     except sqlite3.DatabaseError as error:
         connection.close()
         raise _judged(error) from None
@@ -329,18 +329,27 @@ def _last_commit_in_log(path: Path) -> int:
         with _log_of(path).open("rb") as file:
             header = file.read(WAL_HEADER)
             size = os.fstat(file.fileno()).st_size
-            last = number = 0
-            for at in range(WAL_HEADER, size - WAL_FRAME, WAL_FRAME + PAGE):
+            last = 0
+            frames = range(WAL_HEADER, size - WAL_FRAME, WAL_FRAME + PAGE)
+            for number, at in enumerate(frames, 1):
                 file.seek(at)
                 frame = file.read(WAL_FRAME)
                 if frame[8:16] != header[16:24]:  # of before the log was last begun
-                    break
-                number += 1
+                    is_damaged = number == 1 and not _is_begun_anew(header[16:24], frame[8:16])
+                    return 1 if is_damaged else last
                 last = number if any(frame[4:8]) else last
-            is_of_nothing = number == 0 and size > WAL_HEADER + WAL_FRAME
-            return 1 if is_of_nothing else last  # its header is damaged
+            return last
     except FileNotFoundError:
         return 0
+
+
+def _is_begun_anew(salts: bytes, before: bytes) -> bool:
+    """Whether a log has a new header and nothing else yet, by the salts of header and frame.
+
+    SQLite counts the first salt on and draws the second anew, which no flipped bit does.
+    """
+    old, new = (int.from_bytes(salt[:4], "big") for salt in (before, salts))
+    return new == (old + 1) % (1 << 32) and salts[4:] != before[4:]
 
 
 def _judged(error: sqlite3.Error) -> Exception:

@@ -89,7 +89,11 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """One bronze table: what may land in it."""
+    """One bronze table: what may land in it.
+
+    `payload` is the column whose content the event registry describes, by the columns `event_type`
+    and `schema_version` beside it.
+    """
 
     table: str
     description: str
@@ -99,6 +103,7 @@ class Contract:
     retention_days: int
     subject: tuple[str, ...] = ()
     overflow: str | None = None
+    payload: str | None = None
     partition_by: str = "ingest_date"
     cluster_by: tuple[str, ...] = ()
     silver: str | None = None
@@ -142,17 +147,34 @@ def contract_of(table: str) -> Contract:
     return contracts[table]
 
 
-def _read(path: Path) -> list[Contract]:
+def read_tables(path: Path) -> list[dict[str, Any]]:
+    """The tables of the dbt sources in a file, as they are written. Raises ContractError."""
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
-        tables = [table for source in document["sources"] for table in source["tables"]]
+        return [table for source in document["sources"] for table in source["tables"]]
     except yaml.YAMLError as error:
         raise ContractError(f"{path.name}: not valid YAML ({type(error).__name__}).") from None
     except (KeyError, TypeError):
         raise ContractError(
             f"{path.name}: declares no tables. Add them under sources, or remove the file."
         ) from None
-    return [_contract(path.name, table) for table in tables]
+
+
+def columns_of(table: dict[str, Any]) -> tuple[Column, ...]:
+    """The columns of a table that was checked."""
+    return tuple(
+        Column(
+            name=column["name"],
+            data_type=column["data_type"],
+            description=column["description"].strip(),
+            **_frozen(column["config"]["meta"]),
+        )
+        for column in table.get("columns", [])
+    )
+
+
+def _read(path: Path) -> list[Contract]:
+    return [_contract(path.name, table) for table in read_tables(path)]
 
 
 def _contract(file: str, table: dict[str, Any]) -> Contract:
@@ -161,15 +183,7 @@ def _contract(file: str, table: dict[str, Any]) -> Contract:
     return Contract(
         table=table["name"],
         description=table["description"].strip(),
-        columns=tuple(
-            Column(
-                name=column["name"],
-                data_type=column["data_type"],
-                description=column["description"].strip(),
-                **_frozen(column["config"]["meta"]),
-            )
-            for column in table["columns"]
-        ),
+        columns=columns_of(table),
         **_frozen(table["config"]["meta"]),
     )
 

@@ -33,7 +33,7 @@ PIPELINE_VERSION = version("assay-lakehouse")
 AnyLander = TypeVar("AnyLander", bound="Lander")
 
 # Refusals whose bytes must not be kept: they hold what may never land.
-_NEVER_KEPT = {"pii_forbidden"}
+_NEVER_KEPT = {"pii_forbidden", "residency_violation"}
 
 
 @dataclass(slots=True)
@@ -92,7 +92,7 @@ def land_file(
         if bronze.is_landed(home, batch_id):
             return _as_landed_before(home, result)
         with (
-            Validator(contract, mapping) as validator,
+            Validator(contract, mapping, home.residency) as validator,
             landing(home, validator, result, source_system, databases, Lander) as lander,
         ):
             lander.take(read_documents(path, lander.fields, on_bytes))
@@ -108,9 +108,13 @@ def landing(
     source_system: str,
     databases: Databases | None,
     kind: type[AnyLander],
+    prompt: bool = False,
 ) -> Iterator[AnyLander]:
-    """A batch while it is filled: committed at the end, or forgotten where something fails."""
-    batch = bronze.Batch(home, result.batch_id, datetime.now(UTC))
+    """A batch while it is filled: committed at the end, or forgotten where something fails.
+
+    `prompt` says that somebody waits to see it, rather than that it is cheap to move.
+    """
+    batch = bronze.Batch(home, result.batch_id, datetime.now(UTC), prompt)
     try:
         with Geography(databases or Databases.of(home)) as geography:
             result.notes = geography.notes
@@ -211,7 +215,8 @@ class Lander:
                 "part": row["part"],
                 "code": code,
                 "pointer": pointer or None,
-                "event_id": row["event_key"],
+                # Of a person of another residency nothing may be here, no id either.
+                "event_id": None if code == "residency_violation" else row["event_key"],
                 "raw": documents.raw(index_of[row["line_number"]]) if keep else None,
                 "header": documents.header if keep else None,
                 "source_system": self._source_system,

@@ -119,7 +119,7 @@ def _replay_table(
         result = LandingResult(table, "dead letters", identity.hexdigest()[:32])
         with (
             bronze.batch_lock(home, result.batch_id),
-            Validator(contract, mapping) as validator,
+            Validator(contract, mapping, home.residency) as validator,
             landing(home, validator, result, source_system, None, _Replayer) as lander,
         ):
             for first in range(0, len(group), _BLOCK):

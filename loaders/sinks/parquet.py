@@ -30,6 +30,9 @@ class ParquetSink:
     def shaped(self, table: str, rows: pa.Table, day: date) -> pa.Table:
         return rows  # the folder's name says the day
 
+    def streams(self, rows: pa.Table) -> bool:
+        return False  # a rename is as prompt as can be
+
     def publish(self, committed: Path) -> None:
         for file in files_in_order(committed):
             target = self.home.bronze / file.relative_to(committed)

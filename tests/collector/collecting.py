@@ -74,6 +74,11 @@ class Collector:
 
     def start(self, **environment: str) -> None:
         """Start, and return when it answers, ready or not."""
+        self.begin(**environment)
+        self.answers()
+
+    def begin(self, **environment: str) -> None:
+        """Start, and do not wait."""
         self.port = self.port or free_port()  # the same after a restart
         where = ["--home", str(self.home.path), "--port", str(self.port)]
         with self.log.open("ab") as log:
@@ -82,15 +87,22 @@ class Collector:
                 stderr=log,
                 env={**os.environ, **environment},
             )
+
+    def answers(self) -> None:
+        """Return when it answers, ready or not."""
+        assert self.process
         until = time.monotonic() + PATIENCE
-        while True:
-            try:
-                self.client.get(self.url("/healthz"))
-                return
-            except httpx.TransportError:
-                assert self.process.poll() is None, self.said()
-                assert time.monotonic() < until, self.said()
-                time.sleep(0.02)
+        while not self.is_answering():
+            assert self.process.poll() is None, self.said()
+            assert time.monotonic() < until, self.said()
+            time.sleep(0.02)
+
+    def is_answering(self) -> bool:
+        try:
+            self.client.get(self.url("/healthz"))
+        except httpx.TransportError:
+            return False
+        return True
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         """End it, and return its exit code."""
@@ -119,9 +131,9 @@ class Collector:
             },
         )
 
-    def drained(self) -> None:
+    def drained(self, patience: float = PATIENCE) -> None:
         """Return when nothing waits any more."""
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + patience
         while True:
             facts = self.client.get(self.url("/readyz")).json()
             aside = list((self.home.path / "spool").glob("*.damaged"))

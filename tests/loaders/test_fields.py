@@ -187,7 +187,7 @@ def strictly(text: str) -> Any:
 def test_no_field_is_lost_however_many_names_are_made_up(monkeypatch: pytest.MonkeyPatch):
     """What is known of lists of names is forgotten at times: never in the middle of a block."""
     monkeypatch.setattr(shapes, "_ENOUGH", 1000)
-    with Validator(contract_of("attempts"), Mapping()) as validator:
+    with Validator(contract_of("attempts"), Mapping(), "eu") as validator:
         for number in range(4):
             own = [{"extra": 1}] + [{f"x{number} {n}": n} for n in range(20)]
             docs = [json.dumps(ATTEMPT | fields) for fields in own]

@@ -165,7 +165,7 @@ def test_the_quick_look_misses_nothing_that_the_long_one_finds(seed: int) -> Non
             counts[number] = cutter.count
     block = pa.table({"line_number": range(500), "doc": pa.array(docs, pa.large_string())})
     assert len(counts) > 100
-    with validator.Validator(contract_of("attempts"), Mapping()) as reader:
+    with validator.Validator(contract_of("attempts"), Mapping(), "eu") as reader:
         assert reader.rows(block)[1] == counts
 
 

@@ -110,7 +110,7 @@ FAULTS = {
         "update gold.attempts_hourly set updated_at = null where rowid = 0",
     ),
     "an attempt lost in silver": Fault(
-        "assert_silver_holds_every_attempt",
+        "assert_silver_holds_every_event",
         "",
         "delete from silver.stg_access__attempts "
         "where event_id = (select max(event_id) from silver.stg_access__attempts)",
@@ -164,11 +164,12 @@ FAULTS = {
         "(select max(rowid) from gold.response_times_daily where subjects between 10 and 49)",
     ),
     "a double in silver": Fault(
-        "assert_silver_holds_every_attempt",
+        "assert_silver_holds_every_event",
         "",
-        "insert into silver.int_access__duplicates by name select 'attempts' as table_name, "
-        "event_id, batch_id, line_number, ingested_at, payload_key, 'duplicate_exact' as code "
-        "from silver.stg_access__attempts order by event_id limit 1",
+        "insert into silver.int_engagement__duplicates by name "
+        "select 'platform_events' as table_name, event_id, batch_id, line_number, ingested_at, "
+        "payload_key, 'duplicate_exact' as code "
+        "from silver.stg_engagement__events order by event_id limit 1",
     ),
     "a pseudonym of another key": Fault(
         "one_key",
@@ -176,6 +177,14 @@ FAULTS = {
         "update silver.stg_access__deposit_attempts set email_key = 'v2:' || substr(email_key, 4) "
         "where event_id = (select max(event_id) from silver.stg_access__deposit_attempts "
         "where email_key is not null)",
+    ),
+    "a pseudonym of another key behind a view": Fault(
+        "one_key",
+        "int_engagement__submissions",
+        "update silver.stg_engagement__events "
+        "set submission_key = 'v2:' || substr(submission_key, 4) where event_id = "
+        "(select max(event_id) from silver.int_engagement__submissions)",
+        (("one_key", "stg_engagement__events"),),
     ),
     "a column of pseudonyms that no rotation knows": Fault(
         "one_key",

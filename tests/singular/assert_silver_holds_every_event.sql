@@ -4,39 +4,33 @@ with
 
 bronze_rows as (
 
-    select
-        'attempts' as table_name,
-        batch_id,
-        line_number
-    from {{ source('bronze', 'attempts') }}
-    union all
-    select
-        'deposit_attempts' as table_name,
-        batch_id,
-        line_number
-    from {{ source('bronze', 'deposit_attempts') }}
+    {{ lines_of({
+        'attempts': source('bronze', 'attempts'),
+        'deposit_attempts': source('bronze', 'deposit_attempts'),
+        'platform_events': source('bronze', 'platform_events'),
+    }) }}
 
 ),
 
 silver_rows as (
 
-    select
-        'attempts' as table_name,
-        batch_id,
-        line_number
-    from {{ ref('stg_access__attempts') }}
-    union all
-    select
-        'deposit_attempts' as table_name,
-        batch_id,
-        line_number
-    from {{ ref('stg_access__deposit_attempts') }}
+    {{ lines_of({
+        'attempts': ref('stg_access__attempts'),
+        'deposit_attempts': ref('stg_access__deposit_attempts'),
+        'platform_events': ref('stg_engagement__events'),
+    }) }}
     union all
     select
         table_name,
         batch_id,
         line_number
     from {{ ref('int_access__duplicates') }}
+    union all
+    select
+        table_name,
+        batch_id,
+        line_number
+    from {{ ref('int_engagement__duplicates') }}
 
 ),
 
