@@ -4,7 +4,8 @@
 
 Fills a spool, 1,024 MiB if nothing is said, starts a collector on it, and prints how long it took
 until it was ready, how many events a second landed, and the resident memory of its two processes:
-their peaks, and the medians of the first and the last quarter of the time that draining took.
+their peaks, the collector's when it was ready too, and the medians of the first and the last
+quarter of the time that draining took.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ def main(mib: int = 1024) -> None:
         running = Running(home)
         while running.get("/readyz").status_code != 200:
             time.sleep(0.05)
-        print(f"ready after {time.monotonic() - begun:.1f} s", flush=True)
+        took = time.monotonic() - begun
+        print(f"ready after {took:.1f} s, peak {running.peaks()[0]:.0f} MiB", flush=True)
         drained = _watched(running)
         landed = events_in(home)
         running.end()
@@ -65,12 +67,12 @@ def _watched(running: Running) -> float:
     while running.get("/readyz").json()["backlog_records"]:
         seen.append(running.memory())
         time.sleep(0.2)
-    seconds = time.monotonic() - begun
+    seconds, peaks = time.monotonic() - begun, running.peaks()
     quarter = max(1, len(seen) // 4)
     for place, name in enumerate(("collector", "landing process")):
         took = [memory[place] for memory in seen if len(memory) > place]
         first, last = statistics.median(took[:quarter]), statistics.median(took[-quarter:])
-        print(f"{name}: {first:.0f} MiB at first, {last:.0f} at last, peak {max(took):.0f}")
+        print(f"{name}: {first:.0f} MiB at first, {last:.0f} at last, peak {peaks[place]:.0f}")
     return seconds
 
 

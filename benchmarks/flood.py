@@ -1,17 +1,20 @@
 """A flood by one sender beside a quiet one: who is refused, who waits, and what is lost.
 
-    python benchmarks/flood.py [SECONDS [SIZE]]
+    python benchmarks/flood.py [SECONDS [SIZE [TIMES]]]
 
-The quiet sender posts 20 requests of 10 events a second, for 60 seconds if nothing is said. In
-every other second a noisy one, in a process of its own, has 64 connections and sends requests of
-SIZE events, 100 if nothing is said, each as soon as the last is answered, whatever the answer is.
-Prints what each was told and how long the quiet one waited, alone and beside the other. Everything
-shares the machine.
+First, senders that wait for each answer show how many events a second land in requests of SIZE
+events, 100 if nothing is said. Then a quiet sender posts 20 requests of 10 events a second, for
+60 seconds if nothing is said, and as long again while a noisy one, in a process of its own, offers
+10 times what lands, or TIMES: its requests go out when they are due, whatever the last ones were
+told, each on one of 900 connections. Where all of them wait for an answer a request is not sent,
+and counts as held up. Prints what each was told, how long the quiet one waited, alone and beside
+the other, and what became of all that was accepted. Everything shares the machine.
 """
 
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 import sys
 import tempfile
 import time
@@ -19,86 +22,101 @@ from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from running import Connection, Running, body, events_in, percentile, shown
+from running import Connection, Running, body, events_in, most, percentile, shown
 
 from loaders.home import init_home
 
 RATE, SIZE = 20, 10  # of the quiet sender: requests per second, events in each
-CONNECTIONS = 64  # of the noisy one
+CONNECTIONS = 900  # of the noisy one; the collector takes 1,000
+FIRST_SECONDS = 10  # in which it is learned what is sustained
 
 
-def main(seconds: int = 60, noisy_size: int = 100) -> None:
+def main(seconds: int = 60, size: int = 100, times: int = 10) -> None:
     """Measure, and print."""
     with tempfile.TemporaryDirectory() as folder:
         running = Running(init_home(Path(folder) / "home")[0])
         quiet, noisy = running.token("quiet"), running.token("noisy")
-        begun = time.monotonic() + 3  # until then the tokens are known
-        with ProcessPoolExecutor(1) as pool:
-            noise = pool.submit(_make_noise, running.port, noisy, begun, seconds, noisy_size)
-            alone, beside, told = asyncio.run(_be_quiet(running.port, quiet, begun, seconds))
+        begun = time.monotonic()
+        first = asyncio.run(most(running, running.bearer, FIRST_SECONDS, size))
+        running.drained()
+        sustained = first / (time.monotonic() - begun)
+        print(f"sustained in requests of {size}: {sustained:,.0f} events/s", flush=True)
+        alone, told_alone = asyncio.run(_be_quiet(running.port, quiet, "alone", seconds))
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(1, mp_context=context) as pool:
+            given = (running.port, noisy, seconds, size, sustained * times)
+            noise = pool.submit(_make_noise, *given)
+            beside, told = asyncio.run(_be_quiet(running.port, quiet, "beside", seconds))
             told_noisy = noise.result()
-        cpu, memory = running.cpu(), running.memory()
-        while running.get("/readyz").json()["backlog_records"]:
-            time.sleep(0.2)
+        print(f"memory: {', '.join(f'{mib:.0f} MiB' for mib in running.peaks())} at most")
+        running.drained()
         landed = events_in(running.home)
         running.end()
-    accepted = SIZE * told[202] + noisy_size * told_noisy[202]
+    held_up = told_noisy.pop("held up", 0)
+    offered = told_noisy.total() * size / seconds
+    print(f"offered {offered:,.0f} events/s, {offered / sustained:.1f} times; {held_up:,} held up")
     print(f"quiet, alone:        {shown(alone)}")
     print(f"quiet, beside noisy: {shown(beside)}")
     for share in (50, 95, 99):
         print(f"ratio of p{share}: {percentile(beside, share) / percentile(alone, share):.1f}")
     print(f"told, by status: quiet {dict(told)}, noisy {dict(told_noisy)}")
+    accepted = first + SIZE * (told_alone["202"] + told["202"]) + size * told_noisy["202"]
     print(f"{accepted:,} accepted, {landed:,} in bronze")
-    print(f"processor: {', '.join(f'{used:.1f} s' for used in cpu)}", end="; ")
-    print(f"resident: {', '.join(f'{mib:.0f} MiB' for mib in memory)}")
     assert landed >= accepted, "events are lost"
-    assert set(told) == {202}, "the quiet sender was refused"
-
-
-def _is_noisy(moment: float, begun: float) -> bool:
-    return int(moment - begun) % 2 == 1
+    assert set(told) == {"202"}, "the quiet sender was refused"
 
 
 async def _be_quiet(
-    port: int, bearer: str, begun: float, seconds: int
-) -> tuple[list[float], list[float], Counter[int]]:
-    """Seconds to each reply, in quiet seconds and in noisy ones, and the statuses."""
-    took: dict[bool, list[float]] = {False: [], True: []}
-    told: Counter[int] = Counter()
-
-    async def post(connection: Connection, number: int) -> None:
-        due = begun + number / RATE
-        await asyncio.sleep(due - time.monotonic())
-        told[await connection.post(body([f"quiet-{number}-{n}" for n in range(SIZE)]))] += 1
-        # From when it was due: who is late because the last one took long has waited, too.
-        took[_is_noisy(due, begun)].append(time.monotonic() - due)
+    port: int, bearer: str, name: str, seconds: int
+) -> tuple[list[float], Counter[str]]:
+    """Seconds to each reply, and the statuses."""
+    took: list[float] = []
+    told: Counter[str] = Counter()
+    begun = time.monotonic()
 
     async def keep_posting(sender: int, senders: int) -> None:
         connection = Connection(port, bearer)
         for number in range(sender, seconds * RATE, senders):
-            await post(connection, number)
+            due = begun + number / RATE
+            await asyncio.sleep(due - time.monotonic())
+            given = body([f"{name}-{number}-{n}" for n in range(SIZE)])
+            told[str(await connection.post(given))] += 1
+            # From when it was due: who is late because the last one took long has waited, too.
+            took.append(time.monotonic() - due)
 
     await asyncio.gather(*(keep_posting(n, 4) for n in range(4)))
-    return took[False], took[True], told
+    return took, told
 
 
-def _make_noise(port: int, bearer: str, begun: float, seconds: int, size: int) -> Counter[int]:
-    told: Counter[int] = Counter()
+def _make_noise(port: int, bearer: str, seconds: int, size: int, rate: float) -> Counter[str]:
+    """So many events a second, whatever the answers are. How often each status was told."""
+    told: Counter[str] = Counter()
+    begun = time.monotonic()
 
-    async def keep_posting(sender: int) -> None:
-        connection, number = Connection(port, bearer), 0
+    async def post(connection: Connection, number: int) -> None:
+        names = [f"noisy-{number}-{n}" for n in range(size)]
+        status = await connection.post(body(names))
+        is_bare = status in (429, 503) and not connection.has_to_wait
+        told[f"{status or 'no answer'}{' without Retry-After' * is_bare}"] += 1
+        free.append(connection)
+
+    free = [Connection(port, bearer) for _ in range(CONNECTIONS)]
+
+    async def offer() -> None:
+        number, posts = 0, set[asyncio.Task[None]]()
         while (now := time.monotonic()) < begun + seconds:
-            if _is_noisy(now, begun):
+            while number < (now - begun) * rate / size:
                 number += 1
-                names = [f"noisy-{sender}-{number}-{n}" for n in range(size)]
-                told[await connection.post(body(names))] += 1
-            else:
-                await asyncio.sleep(0.01)
+                if free:
+                    task = asyncio.create_task(post(free.pop(), number))
+                    posts.add(task)
+                    task.add_done_callback(posts.discard)
+                else:
+                    told["held up"] += 1
+            await asyncio.sleep(0.002)
+        await asyncio.gather(*posts)
 
-    async def all_of_them() -> None:
-        await asyncio.gather(*map(keep_posting, range(CONNECTIONS)))
-
-    asyncio.run(all_of_them())
+    asyncio.run(offer())
     return told
 
 

@@ -53,6 +53,11 @@ class Running:
     def get(self, path: str) -> httpx.Response:
         return httpx.get(f"http://127.0.0.1:{self.port}{path}", timeout=60)
 
+    def drained(self) -> None:
+        """Wait until nothing waits to be landed."""
+        while self.get("/readyz").json()["backlog_records"]:
+            time.sleep(0.1)
+
     def end(self) -> None:
         """End it in order."""
         self.process.terminate()
@@ -66,6 +71,10 @@ class Running:
     def memory(self) -> list[float]:
         """Resident MiB: of the collector, and of what it started."""
         return [_status(pid, "VmRSS") for pid in self._pids()]
+
+    def peaks(self) -> list[float]:
+        """The most resident MiB that each ever had."""
+        return [_status(pid, "VmHWM") for pid in self._pids()]
 
     def _cpu(self) -> list[float]:
         fields = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2] for pid in self._pids()]
@@ -93,6 +102,7 @@ class Connection:
             "content-type: application/json\r\ncontent-length: "
         ).encode()
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self.has_to_wait = False  # the last reply had a Retry-After
 
     async def post(self, body: bytes) -> int:
         """The status of the reply; 0 where the connection ended before it."""
@@ -110,10 +120,30 @@ class Connection:
         head = (await reader.readuntil(b"\r\n\r\n")).lower()
         size = int(head.partition(b"content-length: ")[2].split(b"\r\n")[0])
         await reader.readexactly(size)
+        self.has_to_wait = b"\r\nretry-after: " in head
         if b"connection: close" in head:
             writer.close()
             self._streams = None
         return int(head.split(b" ", 2)[1])
+
+
+async def most(running: Running, bearer: str, seconds: int, size: int) -> int:
+    """Events taken from senders that send the next request of so many events at once."""
+    taken = 0
+
+    async def keep_sending(sender: int, until: float) -> None:
+        nonlocal taken
+        connection, number = Connection(running.port, bearer), 0
+        while time.monotonic() < until:
+            names = [f"{sender}-{number}-{n}" for n in range(size)]
+            number += 1
+            status = await connection.post(body(names))  # first: others add meanwhile
+            taken += size * (status == 202)
+
+    until = time.monotonic() + seconds
+    senders = 32 if size == 1 else 8
+    await asyncio.gather(*(keep_sending(n, until) for n in range(senders)))
+    return taken
 
 
 _EVENT = json.dumps(
