@@ -18,15 +18,15 @@ from loaders.collector.spool import Spool
 from loaders.home import Home, init_home
 
 HOARDING = [sys.executable, str(Path(__file__).with_name("hoarding_collect.py"))]
-SMALL, LARGE = 25_000, 125_000  # records: one range and a bit, and six
+SMALL, LARGE = 9_000, 27_000  # records of 4 KB: one range of 32 MiB and a bit, and four
 
 
 def peak(home: Home, records: int, command: list[str] | None = None) -> int:
     """The most memory that its processes took to drain a backlog, in MiB."""
     with Spool(root_of(home)) as spool:
-        for first in range(0, records, 5_000):
-            names = [f"{first + n}" for n in range(5_000)]
-            spool.submit(submission(names, path="/api/login", user_agent="x" * 200)).result()
+        for first in range(0, records, 1_000):
+            names = [f"{first + n}" for n in range(1_000)]
+            spool.submit(submission(names, path="/api/login", user_agent="x" * 4_000)).result()
     with collecting(home, command=command) as collector:
         collector.drained()
         assert collector.process
@@ -41,7 +41,7 @@ def peak(home: Home, records: int, command: list[str] | None = None) -> int:
 
 
 def test_memory_does_not_grow_with_the_backlog(tmp_path: Path, tell: Callable[[str], None]):
-    """Five times as much of it takes a little more at most, unless ranges have no bound."""
+    """Three times as much of it takes a little more at most, unless ranges have no bound."""
     homes = [init_home(tmp_path / name)[0] for name in ("small", "large", "hoarded")]
     small, large = peak(homes[0], SMALL), peak(homes[1], LARGE)
     hoarded = peak(homes[2], LARGE, HOARDING)

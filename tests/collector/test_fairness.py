@@ -30,7 +30,7 @@ from loaders.collector.spool import Spool, SpoolFullError
 from loaders.home import Home
 
 NOISY_CONNECTIONS = 40
-SECONDS = 3
+SECONDS = 1.5
 
 
 def test_nobody_who_comes_new_finds_nothing(dice: random.Random):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import socket
 import struct
 import sys
@@ -17,19 +18,24 @@ import httpx
 import pytest
 from collecting import PATIENCE, Collector, assert_balanced, collecting, event, landed_ids, token
 
-from loaders.home import Home
+from loaders.home import Home, init_home
 
 HURRIED = [sys.executable, str(Path(__file__).with_name("hurried_collect.py"))]
 MOST = 12  # connections that it takes
 ONE = json.dumps([event("hostile")]).encode()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    return init_home(tmp_path_factory.mktemp("hostile") / "home")[0]
+
+
+@pytest.fixture(scope="module")
 def bearer(home: Home) -> str:
     return token(home)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def running(home: Home, bearer: str) -> Iterator[Collector]:
     with collecting(home, command=HURRIED) as collector:
         yield collector
@@ -42,6 +48,7 @@ class GoodClient:
         self._collector, self._bearer = collector, bearer
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
+        self._name = secrets.token_hex(4)
         self.sent: set[str] = set()
         self.answers: list[int] = []
 
@@ -65,7 +72,7 @@ class GoodClient:
     def _run(self) -> None:
         with httpx.Client(timeout=PATIENCE) as client:
             while not self._over.is_set():
-                name = f"good-{len(self.answers)}"
+                name = f"{self._name}-{len(self.answers)}"
                 answer = client.post(
                     self._collector.url("/v1/attempts:batch"),
                     json=[event(name)],
@@ -214,9 +221,10 @@ def served_within(collector: Collector, bearer: str, seconds: float) -> bool:
 
 
 @pytest.mark.parametrize("has_patience", [False, True])
-def test_slow_headers(home: Home, bearer: str, has_patience: bool):
+def test_slow_headers(tmp_path: Path, has_patience: bool):
     """Who never ends his headers is let go. Without that, he would keep all others out."""
-    over = threading.Event()
+    home, over = init_home(tmp_path / "home")[0], threading.Event()
+    bearer = token(home)
     with collecting(
         home, command=HURRIED, HEADER_SECONDS="1000" if has_patience else "1"
     ) as collector:

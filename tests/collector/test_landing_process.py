@@ -32,7 +32,7 @@ from loaders.collector.spool import Spool
 from loaders.collector.store import Range
 from loaders.home import Home
 
-KILLS = 60 if LONG else 5
+KILLS = 60 if LONG else 3
 # A collector that asks for a range to be landed, and says which process it has asked.
 ASKING = """
 import sys, threading
