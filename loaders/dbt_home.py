@@ -13,7 +13,7 @@ from dbt_common.exceptions import DbtRuntimeError
 from loaders.bronze import recover
 from loaders.compaction.switch import undisturbed
 from loaders.errors import AssayError
-from loaders.home import open_duckdb_home, quote
+from loaders.home import lacking, open_duckdb_home, quote
 
 # Contracts use BigQuery's type names; these two are the ones that DuckDB does not know.
 _ALIASES = {"float64": "double", "bytes": "blob"}
@@ -25,6 +25,8 @@ class Plugin(BasePlugin):
     def initialize(self, plugin_config: dict[str, Any]) -> None:
         """Refuse a missing home before dbt-duckdb leaves a stray file where one might be.
 
+        One that is older than a contract is refused too: a model may read what it lacks.
+
         What was landed by a process that died before it could move it becomes visible.
         """
         try:
@@ -32,6 +34,8 @@ class Plugin(BasePlugin):
             recover(self.home)
         except AssayError as error:
             raise DbtRuntimeError(str(error)) from None
+        if missing := lacking(self.home):
+            raise DbtRuntimeError(missing)
 
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
         """Set UTC, create the type aliases and attach the vault, read-only."""

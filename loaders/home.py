@@ -218,6 +218,20 @@ def damaged_file(home: Home, file: Path, error: Exception) -> AssayError:
     )
 
 
+def lacking(home: Home) -> str | None:
+    """What a home of an earlier version does not have yet, and what to do; None where all is there.
+
+    Goes by the files without rows, which `init` writes anew.
+    """
+    for table, contract in load_contracts().items():
+        file = home.bronze / table / _SCHEMA_PARTITION / SCHEMA_FILE
+        there = set(pq.read_schema(file).names) if file.exists() else set()
+        for column in contract.kept_columns:
+            if column.name not in there:
+                return f"{home.path} has no column {table}.{column.name} yet. Run: assay init"
+    return None
+
+
 def _is_damaged(file: Path) -> bool:
     try:
         pq.ParquetFile(file).close()

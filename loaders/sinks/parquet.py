@@ -12,12 +12,14 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 
 from loaders.compaction.switch import undisturbed
 from loaders.contracts import contract_of
 from loaders.durable import durable_rename, fsync_folder
-from loaders.home import Home, bronze_reader, damaged_file
+from loaders.errors import AssayError
+from loaders.home import Home, bronze_reader, damaged_file, lacking
 from loaders.sinks.batch_files import BATCH, files_with, read_batch
 from loaders.sinks.protocol import LEDGER, files_in_order
 
@@ -64,7 +66,13 @@ class ParquetSink:
 
     def query(self, tables: Iterable[str], sql: str, **parameters: Any) -> pa.Table:
         with bronze_reader(self.home, *tables) as connection:
-            return connection.sql(sql, params=parameters).to_arrow_table()
+            try:
+                return connection.sql(sql, params=parameters).to_arrow_table()
+            except duckdb.BinderException:
+                missing = lacking(self.home)
+                if missing is None:
+                    raise
+                raise AssayError(missing) from None
 
     def held(self, retention_days: int) -> str:
         return "true"  # files stay until somebody takes them away
