@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import weakref
 from typing import Any
 
 import duckdb
@@ -9,6 +11,7 @@ from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt_common.exceptions import DbtRuntimeError
 
 from loaders.bronze import recover
+from loaders.compaction.switch import undisturbed
 from loaders.errors import AssayError
 from loaders.home import lacking, open_duckdb_home, quote
 
@@ -40,3 +43,12 @@ class Plugin(BasePlugin):
         for alias, data_type in _ALIASES.items():
             conn.execute(f"create type if not exists {alias} as {data_type}")
         conn.execute(f"attach if not exists {quote(str(self.home.vault))} as vault (read_only)")
+
+    def configure_cursor(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        """See to it that no file of bronze is merged away as long as dbt has the cursor."""
+        lease = contextlib.ExitStack()
+        try:
+            lease.enter_context(undisturbed(self.home.bronze))
+        except AssayError as error:
+            raise DbtRuntimeError(str(error)) from None
+        weakref.finalize(cursor, lease.close)  # dbt tells nobody when it drops one

@@ -3,7 +3,8 @@
     python increments.py SOURCE_HOME TARGET_HOME SEED
 
 Copies the bronze batches of SOURCE_HOME into TARGET_HOME in an order shuffled by SEED, and builds
-after each. The batches keep their times, so most become visible behind later ones.
+after each. The batches keep their times, so most become visible behind later ones. After every
+other build, what is there is merged.
 """
 
 import random
@@ -13,6 +14,9 @@ from pathlib import Path
 
 from dbt.cli.main import dbtRunner
 
+from loaders.compaction.compact import compact
+from loaders.home import Home
+
 
 def main(source: Path, target: Path, seed: int) -> None:
     """Copy and build, batch by batch. Raises SystemExit when a build fails."""
@@ -20,12 +24,18 @@ def main(source: Path, target: Path, seed: int) -> None:
     random.Random(seed).shuffle(batches)
     dbt = dbtRunner()
     seeded = dbt.invoke(["--quiet", "seed"])
-    for batch in batches:
+    merged = 0
+    for number, batch in enumerate(batches):
         arrive(source, target, batch)
         run = dbt.invoke(["--quiet", "run"])
         if not (seeded.success and run.success):
             raise SystemExit(f"build failed after {batch}")
-    print(f"{len(batches)} increments")
+        if number % 2:
+            (result,) = compact(Home(target), ["attempts"], older_than=0, wait=0)
+            if result.is_postponed or result.problem:
+                raise SystemExit(f"not merged after {batch}: {result}")
+            merged += result.files_before - result.files_after
+    print(f"{len(batches)} increments, {merged} files fewer")
 
 
 def batches_of(home: Path) -> list[str]:

@@ -136,7 +136,10 @@ def write(
 
 @pytest.mark.parametrize("order", range(ORDERS))
 def test_shuffled_increments_give_the_same_rows(bronze: Home, tmp_path: Path, order: int):
-    """Batches in random order, built one by one, equal one build of all of them."""
+    """Batches in random order, built one by one, equal one build of all of them.
+
+    Also where `assay compact` merges the files between two builds.
+    """
     home, _ = init_home(tmp_path / "home")
     shutil.copy(bronze.vault, home.vault)
     seed = random.SystemRandom().randrange(2**32)
@@ -151,7 +154,8 @@ def test_shuffled_increments_give_the_same_rows(bronze: Home, tmp_path: Path, or
         check=False,
     )
     assert result.returncode == 0, result.stdout[-2000:]
-    assert f"{BATCHES} increments" in result.stdout
+    assert f"{BATCHES} increments, " in result.stdout
+    assert ", 0 files fewer" not in result.stdout
     expected, actual = all_rows(bronze), all_rows(home)
     different = {table: len(set(expected[table]) ^ set(actual[table])) for table in expected}
     assert {table: n for table, n in different.items() if n} == {}, f"seed {seed}"

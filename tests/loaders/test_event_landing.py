@@ -296,7 +296,7 @@ def test_an_empty_registry_takes_nothing(home: Home, monkeypatch: pytest.MonkeyP
 
 def test_shapes_that_were_forgotten_are_judged_again(home: Home, monkeypatch: pytest.MonkeyPatch):
     """A sender who makes every name up loses nothing, and gets nothing past the checks."""
-    monkeypatch.setattr(shapes, "_MAX_KNOWN", 5)
+    monkeypatch.setattr(shapes, "_ENOUGH", 1000)
     monkeypatch.setattr(framing, "BLOCK_BYTES", 2500)
     names = [n if n % 2 else 0 for n in range(30)]  # every other one is known by then
     made_up = [PLACED | {f"made_up_{n}": n} | fields(**{f"own_{n}": n}) for n in names]
