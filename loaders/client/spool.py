@@ -18,6 +18,7 @@ import fcntl
 import json
 import os
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 from loaders.client.batch import Batch
@@ -115,6 +116,25 @@ class Spool:
                 path.unlink(missing_ok=True)
                 raise
             self.waiting.append(path)
+
+    def replace(self, path: Path, batches: Sequence[Batch]) -> None:
+        """Let others take the place of a file that waits. Raises OSError, and then nothing changed.
+
+        After a crash both may be there: what is sent twice is known by its id.
+        """
+        with self._guard:
+            names: list[Path] = []
+            try:
+                for batch in batches:
+                    names.append(self._new_name())
+                    _append_durably(names[-1], batch.body, 0)
+            except OSError:
+                for name in names:
+                    name.unlink(missing_ok=True)
+                raise
+            self.bytes += sum(len(batch.body) for batch in batches)
+            self.waiting[:0] = names
+        self.remove(path)
 
     def first(self) -> Batch | None:
         """The batch that has waited longest, or None. A torn line at its end is left out."""

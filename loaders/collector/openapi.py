@@ -53,6 +53,10 @@ def openapi(contracts: dict[str, Contract], registry: Registry, version: str) ->
         "paths": {
             f"/v1/{name}:batch": {"post": _operation(name, contract)}
             for name, contract in contracts.items()
+        }
+        | {
+            "/healthz": {"get": _looking("alive", "The process lives.", {"200"})},
+            "/readyz": {"get": _looking("ready", "Whether events are taken.", {"200", "503"})},
         },
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
@@ -61,6 +65,7 @@ def openapi(contracts: dict[str, Contract], registry: Registry, version: str) ->
                 **{_name(event): _payload(event) for event in registry},
                 "Reply": _REPLY,
                 "Error": _ERROR,
+                "State": _STATE,
             },
         },
     }
@@ -94,11 +99,31 @@ def _operation(name: str, contract: Contract) -> dict[str, Any]:
                 "description": "The events are durable, but for those that are rejected.",
                 "content": _json("Reply"),
             },
-            **{
-                status: {"description": meaning, "content": _json("Error")}
-                for status, meaning in _REFUSALS.items()
-            },
+            **{status: _refusal(status, meaning) for status, meaning in _REFUSALS.items()},
         },
+    }
+
+
+def _refusal(status: str, meaning: str) -> dict[str, Any]:
+    described: dict[str, Any] = {"description": meaning, "content": _json("Error")}
+    if status in ("429", "503"):
+        described["headers"] = {
+            "Retry-After": {
+                "description": "Seconds.",
+                "required": True,
+                "schema": {"type": "integer", "minimum": 1},
+            }
+        }
+    return described
+
+
+def _looking(name: str, summary: str, statuses: set[str]) -> dict[str, Any]:
+    said = {"description": summary, "content": _json("State")}
+    return {
+        "operationId": name,
+        "summary": summary,
+        "security": [],
+        "responses": dict.fromkeys(sorted(statuses), said),
     }
 
 
@@ -202,6 +227,16 @@ _REPLY: dict[str, Any] = {
             },
         },
         "trace_id": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
+    },
+}
+_STATE: dict[str, Any] = {
+    "type": "object",
+    "required": ["status"],
+    "properties": {
+        "status": {"type": "string"},
+        "problem": {"type": ["string", "null"]},
+        "backlog_records": {"type": "integer", "minimum": 0},
+        "backlog_bytes": {"type": "integer", "minimum": 0},
     },
 }
 _ERROR: dict[str, Any] = {

@@ -15,8 +15,8 @@ import pyarrow as pa
 from loaders.contracts import Contract
 from loaders.landing.mapping import Mapping
 
-# A sender may make every record's names up. Beyond this many texts, begin again.
-_MAX_KNOWN = 10_000
+# A sender may make every record's names up. With this many characters of texts, begin again.
+_ENOUGH = 4 << 20
 
 Judge = Callable[[str], dict[str, Any]]
 
@@ -29,17 +29,20 @@ class Shapes:
     ) -> None:
         self._connection, self._table = connection, table
         self._schema, self._judge = schema, judge
-        self._known = 0
-        self._insert("create temp table {table} as from new_shapes", [])
+        self._forget()
 
     def learn(self, texts: Sequence[str]) -> None:
         """Judge texts that were not known. It may forget all others, and these: ask again then."""
-        if self._known and self._known + len(texts) > _MAX_KNOWN:
-            self._connection.execute(f"truncate {self._table}")
-            self._known = 0
+        size = sum(map(len, texts))
+        if self._known and self._known + size > _ENOUGH:
+            self._forget()
             return
-        self._known += len(texts)
+        self._known += size
         self._insert("insert into {table} from new_shapes", texts)
+
+    def _forget(self) -> None:
+        self._known = 0
+        self._insert("create or replace temp table {table} as from new_shapes", [])
 
     def _insert(self, statement: str, texts: Sequence[str]) -> None:
         column = self._schema.names[0]

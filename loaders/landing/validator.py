@@ -1,13 +1,10 @@
-"""Validates the blocks of one file: typed rows or refusals, with secrets cut out."""
+"""Validates blocks of records: typed rows or refusals, with secrets cut out."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from collections.abc import Mapping as Counts
 from typing import Self
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -22,15 +19,20 @@ from loaders.landing.validation import Rules, build_validation
 from loaders.redaction.blocks import Redaction
 
 _CHUNK_ROWS = 4096
+_NO_ROWS = pa.table({"line_number": pa.array([], pa.int64()), "doc": pa.array([], pa.string())})
 
 
 class Validator:
     """Holds what is to be known across the blocks of a file of a residency. Use as a context.
 
-    `fields` are the names under which a file may hold the contract's columns.
+    To make one and to plan its SQL takes longer than to validate some hundred records, so who has
+    many small batches keeps it for all of them. That is right where keys are not derived: these are
+    told apart within a file. `fields` are the names under which a file may hold the contract's
+    columns.
     """
 
     def __init__(self, contract: Contract, mapping: Mapping, residency: str) -> None:
+        self.contract = contract
         self.fields = frozenset(
             field for column in contract.columns for field in mapping.sources_of(column)
         )
@@ -46,6 +48,9 @@ class Validator:
         self._connection.execute(
             "create temp table seen (fingerprint varchar primary key, ordinal bigint)"
         )
+        self._block = _Shown(_NO_ROWS)
+        self._connection.register("block", self._block)
+        self._rows = self._connection.sql(self._validation.rows)
 
     def __enter__(self) -> Self:
         return self
@@ -67,12 +72,13 @@ class Validator:
             if redacted is not block:
                 rows = self._known(redacted)
         if self._validation.derives_key:
-            with self._named("derived", rows) as connection:
-                connection.execute(
-                    "insert into seen select fingerprint, count(*) from derived "
-                    "group by fingerprint "
-                    "on conflict do update set ordinal = ordinal + excluded.ordinal"
-                )
+            self._connection.register("derived", rows)
+            self._connection.execute(
+                "insert into seen select fingerprint, count(*) from derived "
+                "group by fingerprint "
+                "on conflict do update set ordinal = ordinal + excluded.ordinal"
+            )
+            self._connection.unregister("derived")
         return rows, cuts
 
     def _known(self, block: pa.Table) -> pa.Table:
@@ -87,16 +93,19 @@ class Validator:
 
     def _validated(self, block: pa.Table) -> pa.Table:
         # Small chunks, so that every core has some.
-        chunks = pa.Table.from_batches(block.to_batches(max_chunksize=_CHUNK_ROWS))
-        with self._named("block", chunks) as connection:
-            # Rows come out in the order of the file, unless they were unfolded or given a key.
-            rows = connection.sql(self._validation.rows).to_arrow_table()
+        self._block.table = pa.Table.from_batches(block.to_batches(max_chunksize=_CHUNK_ROWS))
+        rows = self._rows.to_arrow_table()
+        self._block.table = _NO_ROWS
         if self._validation.reorders:
             rows = rows.sort_by([("line_number", "ascending"), ("part", "ascending")])
         return rows
 
-    @contextlib.contextmanager
-    def _named(self, name: str, rows: pa.Table) -> Iterator[duckdb.DuckDBPyConnection]:
-        self._connection.register(name, rows)
-        yield self._connection
-        self._connection.unregister(name)
+
+class _Shown:
+    """What DuckDB sees under one name: whichever table this holds when a statement runs."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self.table = table
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        return self.table.__arrow_c_stream__(requested_schema)

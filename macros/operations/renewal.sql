@@ -5,11 +5,17 @@
       {'days': expression, 'below': model, 'day_below': expression, 'differ_by': 'labels'}
           the days that the layer below says something else about, by the time at which it labelled
           them (`labelled_at` there, `updated_at` here) or, with 'batches', by the rows of each
-          batch, or of each value of the columns that a list names. The model computes these days and no others: `is_renewed`.
+          batch, or by those of each value of the columns that a list names. With 'rows', the rows
+          themselves are compared, all columns but `updated_at`. The model computes these days and
+          no others: `is_renewed`.
+      {'days': expression, 'below': model, 'day_below': expression}
+          all days that the layer below holds, which must hold none in part.
       {'periods': expression, 'below': model, 'day_below': expression}
           these days of a mart of hours, days, weeks and months, and the weeks and months that they
-          are in: `in_periods`. `period` says which a row is, the expression the day it starts on. With
-          `reach`, so many days after them as well: for windows that trail. Days without rows too.
+          are in: renewed_periods.sql.
+      {'batches': model}
+          the batches that the model names, with the day on which they landed (`landed_on`). Of
+          bronze all of these days is read: `is_renewed`.
       {'weeks': expression, 'below': model, 'day_below': expression}
           all weeks that the layer below holds. Weeks before its first day are left alone, so it
           must expire in whole weeks.
@@ -20,8 +26,8 @@
           the periods in which the facts of a list of models say something else: metric_renewal.sql.
       {'since': model, 'where': condition, 'told_by': expressions}
           everything from the first day on of which the model, as far as the condition goes, says
-          something else: `is_since`. Days agree where the aggregate expressions do. For what looks
-          back over earlier rows, and for copies that cost little.
+          something else: renewed_since.sql. Days agree where the aggregate expressions do. For what
+          looks back over earlier rows, and for copies that cost little.
 -#}
 
 {#- Condition on the layer below: the model computes this day in this run. -#}
@@ -49,6 +55,8 @@
         {{ are_changed_figures() }}
     {%- elif 'since' in renews -%}
         {{ is_since('period_start') }}
+    {%- elif 'batches' in renews -%}
+        batch_id in (select batch_id from {{ ref(renews['batches']) }})
     {%- else -%}
         {%- for table, arrivals in renews['arrivals'].items() -%}
         (
@@ -77,56 +85,23 @@
     holds whole is always left alone: gold outlives silver by years.
 -#}
 {%- macro renewed_days() -%}
-    {%- set found = run_query(compared_days(config.get('meta')['renews'])).rows -%}
+    {%- set renews = config.get('meta')['renews'] -%}
+    {%- if 'batches' in renews -%}
+        {{ return(run_query(
+            'select distinct landed_on from ' ~ ref(renews['batches']) ~ ' order by landed_on'
+        ).columns[0].values()) }}
+    {%- elif renews.get('differ_by') not in ['rows', none] -%}
+        {%- set question = compared_days(renews) -%}
+    {%- else -%}
+        {%- set question = days_below(renews) -%}
+    {%- endif -%}
+    {%- set found = run_query(question).rows -%}
     {%- set renewed = found | selectattr('is_renewed') | map(attribute='period_day') | list -%}
     {%- if is_rebuilt() -%}
         {%- set left_alone = found | rejectattr('is_renewed') | map(attribute='period_day') | list -%}
         {%- do tell_days(this.identifier, renewed, left_alone) -%}
     {%- endif -%}
     {{ return(renewed) }}
-{%- endmacro -%}
-
-{#-
-    The same days with the weeks and months that they are in, and `first` and `last` for the days
-    that these reach over. A week or month that the layer below no longer holds whole is left alone.
--#}
-{%- macro renewed_periods() -%}
-    {%- set changed = {'day': [], 'week': [], 'month': [], 'first': '1970-01-01', 'last': '1970-01-01'} -%}
-    {%- set found = run_query(compared_days(config.get('meta')['renews'])).rows -%}
-    {%- set reach = config.get('meta')['renews'].get('reach', -1) -%}
-    {%- set days = [] -%}
-    {%- for row in found if row.is_renewed -%}
-        {%- do days.append(row.period_day) -%}
-        {%- for later in range(1, reach + 1) if row.period_day + modules.datetime.timedelta(days=later) <= row.last_below -%}
-            {%- do days.append(row.period_day + modules.datetime.timedelta(days=later)) -%}
-        {%- endfor -%}
-        {%- if reach >= 0 and row.last_here -%}
-            {%- for number in range((row.last_below - row.last_here).days) -%}
-                {%- do days.append(row.last_below - modules.datetime.timedelta(days=number)) -%}
-            {%- endfor -%}
-        {%- endif -%}
-    {%- endfor -%}
-    {%- set row = found[0] if found else none -%}
-    {%- for day in days | unique | sort -%}
-        {%- set starts = {
-            'day': day,
-            'week': day - modules.datetime.timedelta(days=day.weekday()),
-            'month': day.replace(day=1),
-        } -%}
-        {%- for period, start in starts.items() if start not in changed[period] -%}
-            {%- if period == 'day' or not row.first_here or row.first_here >= row.first_below or start > row.first_below -%}
-                {%- do changed[period].append(start) -%}
-            {%- endif -%}
-        {%- endfor -%}
-    {%- endfor -%}
-    {%- set every = changed.day + changed.week + changed.month -%}
-    {%- if every -%}
-        {%- do changed.update({'first': every | min, 'last': (every | max) + modules.datetime.timedelta(days=31)}) -%}
-    {%- endif -%}
-    {%- if is_rebuilt() -%}
-        {%- do tell_days(this.identifier, changed.day, found | rejectattr('is_renewed') | map(attribute='period_day') | list) -%}
-    {%- endif -%}
-    {{ return(changed) }}
 {%- endmacro -%}
 
 {#-
@@ -213,50 +188,55 @@
     order by period_day
 {%- endmacro -%}
 
-{#- Condition that a period begins on the first day that differs, or later. -#}
-{%- macro is_since(period_start) -%}
-    {%- if not is_incremental() -%}
-        {{ return('true') }}
+{#- The same for a layer below that holds no day in part: what it does not hold has expired. -#}
+{%- macro days_below(renews) -%}
+    {%- set is_compared = renews['differ_by'] == 'rows' -%}
+    {%- if is_compared -%}
+        {%- set names = adapter.get_columns_in_relation(this) | map(attribute='name') -%}
+        {%- set columns = names | reject('equalto', 'updated_at') | join(', ') -%}
     {%- endif -%}
-    {%- set first_day = run_query(first_changed_day(config.get('meta')['renews'])).columns[0].values()[0] -%}
-    {{ return(utc_day(period_start) ~ " >= date '" ~ first_day ~ "'" if first_day else 'false') }}
-{%- endmacro -%}
-
-{%- macro first_changed_day(renews) -%}
     with
 
     below as (
 
-        select
-            {{ utc_day('period_start') }} as period_day
-            {%- for expression in renews['told_by'] %},
-            {{ expression }} as told_{{ loop.index }}
-            {%- endfor %}
-        from {{ ref(renews['since']) }}
-        where {{ renews['where'] }}
-        group by {{ utc_day('period_start') }}
+        select distinct {{ renews['day_below'] }} as period_day from {{ ref(renews['below']) }}
 
     ),
 
     here as (
 
+        select distinct {{ renews['days'] }} as period_day from {{ this }}
+
+    ),
+
+    differing as (
+
+        select distinct {{ renews['days'] if is_compared else 'period_day' }} as period_day
+        from {{ '(' ~ rows_that_differ(renews, columns) ~ ') as other_rows' if is_compared else 'below' }}
+
+    ),
+
+    judged as (
+
         select
-            {{ utc_day('period_start') }} as period_day
-            {%- for expression in renews['told_by'] %},
-            {{ expression }} as told_{{ loop.index }}
-            {%- endfor %}
-        from {{ this }}
-        group by {{ utc_day('period_start') }}
+            coalesce(below.period_day, here.period_day) as period_day,
+            below.period_day is not null
+            and (differing.period_day is not null{{ ' or ' ~ in_rebuilt_span('below.period_day') if is_rebuilt() }})
+                as is_renewed
+        from below
+        full outer join here on below.period_day = here.period_day
+        left join differing on below.period_day = differing.period_day
 
     )
 
-    select min(coalesce(below.period_day, here.period_day)) as first_day
-    from below
-    full outer join here on below.period_day = here.period_day
-    where
-        {% for _ in renews['told_by'] -%}
-        below.told_{{ loop.index }} is distinct from here.told_{{ loop.index }}
-        {{ 'or ' if not loop.last }}
-        {%- endfor %}
-        {{- 'or ' ~ in_rebuilt_span('coalesce(below.period_day, here.period_day)') if is_rebuilt() }}
+    select * from judged
+    where is_renewed{{ ' or ' ~ in_rebuilt_span('period_day') if is_rebuilt() }}
+    order by period_day
+{%- endmacro -%}
+
+{#- Rows that only one of the two has. -#}
+{%- macro rows_that_differ(renews, columns) -%}
+    (select {{ columns }} from {{ ref(renews['below']) }} except distinct select {{ columns }} from {{ this }})
+    union all
+    (select {{ columns }} from {{ this }} except distinct select {{ columns }} from {{ ref(renews['below']) }})
 {%- endmacro -%}
