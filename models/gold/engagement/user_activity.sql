@@ -31,7 +31,7 @@ people as (
         period_start,
         user_key,
         count(case when is_published then 1 end) as events,
-        max(case when is_first_day then 1 else 0 end) as is_new,
+        max(case when user_kind = 'new' then 1 else 0 end) as is_new,
         max_by({{ ratio('fields_filled', 'fields_total') }}, active_on) as profile_share,
         max(labelled_at) as labelled_at
     from placed

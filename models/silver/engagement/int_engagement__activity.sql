@@ -37,7 +37,7 @@ activity as (
         events.event_type,
         events.active_on,
         events.active_hour,
-        coalesce(events.active_on = first_days.first_active_on, false) as is_first_day,
+        case when events.active_on = first_days.first_active_on then 'new' else 'returning' end as user_kind,
         coalesce(profiles.fields_filled, 0) as fields_filled,
         coalesce(profiles.fields_total, 0) as fields_total
     from events

@@ -5,7 +5,7 @@
         'days': 'active_on',
         'below': 'int_engagement__activity',
         'day_below': 'active_on',
-        'differ_by': ['batch_id', 'is_first_day', 'fields_filled', 'fields_total'],
+        'differ_by': ['batch_id', 'user_kind', 'fields_filled', 'fields_total'],
     }}
 ) }}
 
@@ -26,7 +26,7 @@ hour_verdicts as (
         relation='activity',
         dimension='active_hour',
         subject='user_key',
-        partition_by=['active_on', 'is_first_day']
+        partition_by=['active_on', 'user_kind']
     ) }}
 
 ),
@@ -38,7 +38,7 @@ published as (
         activity.batch_id,
         activity.active_on,
         case when hour_verdicts.verdict = 'alone' then activity.active_hour end as published_hour,
-        activity.is_first_day,
+        activity.user_kind,
         hour_verdicts.verdict != 'withheld' as is_published,
         activity.user_key,
         activity.event_type,
@@ -47,7 +47,7 @@ published as (
         {{ now_utc() }} as labelled_at
     from activity
     inner join hour_verdicts
-        on {{ same('activity', 'hour_verdicts', ['active_on', 'is_first_day', 'active_hour']) }}
+        on {{ same('activity', 'hour_verdicts', ['active_on', 'user_kind', 'active_hour']) }}
 
 )
 
