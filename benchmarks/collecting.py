@@ -31,7 +31,7 @@ def main(seconds: int = 10, rounds: int = 3) -> None:
     for size in (10, 1):
         for _ in range(rounds):
             with tempfile.TemporaryDirectory() as folder:
-                running = Running(init_home(Path(folder) / "home")[0])
+                running = Running(init_home(Path(folder) / "home")[0], "--compact-at", "0")
                 replies, sent = asyncio.run(_steady(running, seconds, size))
                 cpu = _per_event(running, RATE * seconds)
                 running.end()
@@ -44,7 +44,7 @@ def main(seconds: int = 10, rounds: int = 3) -> None:
         collector, sustained, bare = [], [], []
         for _ in range(rounds):
             with tempfile.TemporaryDirectory() as folder:
-                running = Running(init_home(Path(folder) / "home")[0])
+                running = Running(init_home(Path(folder) / "home")[0], "--compact-at", "0")
                 begun = time.monotonic()
                 taken = asyncio.run(most(running, running.bearer, seconds, size))
                 running.drained()

@@ -22,11 +22,10 @@ from loaders.contracts import contract_of
 from loaders.durable import durable_file, durable_rename, fsync_folder
 from loaders.errors import AssayError
 from loaders.home import Home
-from loaders.leases import leased, sweep
+from loaders.leases import STAGING, leased, sweep
 from loaders.sinks import sink_of
 from loaders.sinks.protocol import STREAMED
 
-_STAGING = ".staging"
 _COMMITTED = ".committed"
 
 
@@ -44,7 +43,7 @@ class Batch:
         self._streams = prompt
         self.batch_id = batch_id
         self.ingested_at = ingested_at
-        self._folder = home.bronze / _STAGING / batch_id
+        self._folder = home.bronze / STAGING / batch_id
         shutil.rmtree(self._folder, ignore_errors=True)
         self._files = contextlib.ExitStack()
         self._writers: dict[str, pq.ParquetWriter] = {}
@@ -84,7 +83,7 @@ class Batch:
 
 def batch_lock(home: Home, batch_id: str) -> AbstractContextManager[None]:
     """Let one process at a time land a batch."""
-    return leased(home.bronze / _STAGING / batch_id)
+    return leased(home.bronze / STAGING / batch_id)
 
 
 def is_landed(home: Home, batch_id: str) -> bool:
@@ -115,7 +114,7 @@ def recover(home: Home) -> int:
     What a process wrote that died before it committed is people's data in nobody's care: it goes.
     A batch that cannot be moved holds up no other; the first such failure is raised at the end.
     """
-    sweep(home.bronze / _STAGING)
+    sweep(home.bronze / STAGING)
     committed = sorted((home.bronze / _COMMITTED).glob("*"))
     failures = []
     for folder in committed:

@@ -19,6 +19,7 @@ from loaders.contracts import Column, Contract
 from loaders.contracts.events import load_events
 from loaders.contracts.vocabulary import read_vocabulary
 from loaders.landing.casts import TIMES
+from loaders.landing.numbered import numbered
 from loaders.landing.validation import MAX_RECORD_BYTES
 from loaders.residencies import residency_by_region
 
@@ -40,6 +41,7 @@ class Checks:
         self._key = contract.column(contract.key).spellings
         named = {column.name: column.spellings for column in columns}
         self._tenant, self._region = named.get("tenant_id"), named.get("region")
+        self._producer, self._sequence = named.get("producer", ()), named.get("sequence", ())
         self._never = frozenset(
             name for c in contract.columns if c.privacy == "never" for name in c.spellings
         )
@@ -62,10 +64,21 @@ class Checks:
             digest = hashlib.blake2b(raw, digest_size=16, person=self._salt).digest()
             return Event(raw, digest=digest)
         code, _, pointer = verdict.partition(" ")
-        event_id = self._event_id(value) if isinstance(value, dict) else None
         if code == "residency_violation":
             return Event(None, code, pointer)  # of that person, nothing may be here
-        return Event(None if code == "pii_forbidden" else raw, code, pointer or None, event_id)
+        kept = None if code == "pii_forbidden" else raw
+        if not isinstance(value, dict):
+            return Event(kept, code, pointer or None)
+        sent = _sent(value, self._producer), _sent(value, self._sequence)
+        producer, sequence = numbered(*sent)
+        return Event(
+            kept,
+            code,
+            pointer or None,
+            self._event_id(value),
+            producer=producer,
+            sequence=sequence,
+        )
 
     def _verdict(self, raw: bytes, value: Any, token: Token) -> str | None:
         if is_unreadable(value) or not isinstance(value, dict):

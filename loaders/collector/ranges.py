@@ -140,6 +140,8 @@ class _RangeLander(Lander):
             "code": event.code,
             "pointer": event.pointer,
             "event_id": event.event_id,
+            "producer": event.producer,
+            "sequence": event.sequence,
             "raw": event.raw,
             "header": None,
             "source_system": self._source_system,

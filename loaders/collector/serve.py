@@ -21,6 +21,7 @@ from loaders.collector.drain import Drain
 from loaders.collector.landing_process import LandingProcess
 from loaders.collector.metrics import Metrics
 from loaders.collector.spool import Spool
+from loaders.collector.tidy import Tidier
 from loaders.collector.tokens import Tokens
 from loaders.durable import explained
 from loaders.errors import AssayError
@@ -34,11 +35,16 @@ _GRACE_SECONDS = 10  # for requests that are being answered when the process is 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to listen, and how much may wait. `tls` are uvicorn's own options, `ssl_…`."""
+    """How to listen, and how much may wait. `tls` are uvicorn's own options, `ssl_…`.
+
+    Of the spool that is bytes; of small files of bronze, how many until they are merged, 0 for
+    never.
+    """
 
     host: str
     port: int
     max_bytes: int
+    small_files: int
     tls: dict[str, Any]
 
 
@@ -78,6 +84,8 @@ def serve(home: Home, options: Options) -> int:
         collector = Collector(spool, tokens, home.residency, metrics)
         landing = stack.enter_context(LandingProcess(home))
         stack.enter_context(Drain(home, spool, metrics, landing))
+        if options.small_files and not home.bigquery:
+            stack.enter_context(Tidier(home, options.small_files))
         log.say(
             "started",
             spool=spool.spool_id,

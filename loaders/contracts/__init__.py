@@ -45,6 +45,20 @@ ARROW_TYPES = {
 WIDENINGS = frozenset({("int64", "float64")})
 
 
+def read_as(there: pa.DataType, declared: str | None) -> pa.DataType | None:
+    """The type in which readers of bronze see a file's column, or None where it is not `declared`.
+
+    A narrower type is read as the wider one that was declared since.
+    """
+    if pa.types.is_large_string(there):
+        there = pa.string()
+    elif pa.types.is_timestamp(there) and there.tz:
+        there = ARROW_TYPES["timestamp"]
+    wider = declared and ARROW_TYPES[declared]
+    narrower = [ARROW_TYPES[n] for n, wide in WIDENINGS if wide == declared]
+    return wider if there == wider or there in narrower else None
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """One field of a bronze table.

@@ -25,6 +25,7 @@ from loaders.errors import AssayError
 from loaders.home import Home
 from loaders.landing.geography import Databases, Geography
 from loaders.landing.mapping import load_mapping
+from loaders.landing.numbered import numbered
 from loaders.landing.records import Documents, read_documents
 from loaders.landing.validator import Validator
 
@@ -206,17 +207,23 @@ class Lander:
     def _refusals(self, rows: pa.Table, documents: Documents) -> Iterator[dict[str, Any]]:
         """Why each row was refused, and what is kept of it."""
         index_of = {line: i for i, line in enumerate(documents.table["line_number"].to_pylist())}
-        for row in rows.select(["line_number", "part", "refusal", "event_key"]).to_pylist():
+        names = ["line_number", "part", "refusal", "event_key", "producer", "sequence"]
+        for row in rows.select([n for n in names if n in rows.column_names]).to_pylist():
             code, _, pointer = row["refusal"].partition(" ")
             self._result.codes[code] = self._result.codes.get(code, 0) + 1
             keep = code not in _NEVER_KEPT
+            is_of_here = code != "residency_violation"
+            sent = (row.get("producer"), row.get("sequence")) if is_of_here else (None, None)
+            producer, sequence = numbered(*sent)
             yield {
                 "line_number": row["line_number"],
                 "part": row["part"],
                 "code": code,
                 "pointer": pointer or None,
                 # Of a person of another residency nothing may be here, no id either.
-                "event_id": None if code == "residency_violation" else row["event_key"],
+                "event_id": row["event_key"] if is_of_here else None,
+                "producer": producer,
+                "sequence": sequence,
                 "raw": documents.raw(index_of[row["line_number"]]) if keep else None,
                 "header": documents.header if keep else None,
                 "source_system": self._source_system,

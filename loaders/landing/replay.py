@@ -25,7 +25,7 @@ from loaders.landing.records import Documents, read_again
 from loaders.landing.validator import Validator
 
 _BLOCK = 20_000
-_SAID_ANEW = ("code", "pointer", "event_id", "raw", "header")
+_SAID_ANEW = ("code", "pointer", "event_id", "producer", "sequence", "raw", "header")
 
 # How each refused record stands.
 NEWEST = """

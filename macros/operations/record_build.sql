@@ -1,11 +1,12 @@
 {#-
-    After every dbt build: whether it was green, and which models it built. Only a green build may
-    be published.
+    After every dbt build: whether it was green, and which models came out of it. Only a green build
+    may be published.
 -#}
 {%- macro record_build(results) -%}
 {%- if execute and flags.WHICH == 'build' -%}
 {%- set failed = results | selectattr('status', 'in', ['error', 'fail', 'runtime error']) | list -%}
-{%- set models = results | map(attribute='node') | selectattr('resource_type', 'equalto', 'model') | map(attribute='name') -%}
+{%- set done = results | selectattr('status', 'equalto', 'success') | map(attribute='node') -%}
+{%- set models = done | selectattr('resource_type', 'equalto', 'model') | map(attribute='name') -%}
 create or replace table {{ target.schema }}.last_build as
 select
     '{{ invocation_id }}' as build_id,

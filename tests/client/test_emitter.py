@@ -23,6 +23,8 @@ from playing import (
 
 from loaders.client import Emitter
 from loaders.client.collector import Verdict, judge
+from loaders.client.numbering import new_producer
+from loaders.landing.numbered import numbered
 
 GARBAGE: list[Any] = [
     (202, {}, b""),
@@ -35,6 +37,13 @@ GARBAGE: list[Any] = [
     (500, {}, b"\xff\xfe"),
     (502, {}, b'{"code": "NOT A CODE\\n"}'),
 ]
+
+
+@pytest.mark.parametrize("name", ["signup", "10 services", "Anmeldung/ä@b", "", "x" * 300])
+def test_a_producer_has_a_plain_name(name: str):
+    """Whatever it is called, so that its losses can be shown under it."""
+    producer = new_producer(name)
+    assert numbered(producer, 1) == (producer, 1)
 
 
 def test_what_is_sent():

@@ -19,6 +19,7 @@ import duckdb
 from collecting import Collector, token
 from crash_sender import ALLOWED, BROKEN, has_keys
 
+from loaders.compaction.switch import settle
 from loaders.home import Home
 
 SENDERS = 4
@@ -201,6 +202,7 @@ def look(home: Home, done: Run) -> Found:
             "exists (select 1 from spans where n between first and last) "
             f"from range({sender['sent']}) as numbers(n)"
         )
+    settle(home.bronze)  # a merge may have been killed with its collector
     for table in ("attempts", "dead_letters"):
         files = [str(f) for f in batch_files(home, table)]
         connection.execute(

@@ -112,9 +112,13 @@ def contract_with(**columns: Column) -> Contract:
 def test_what_may_never_land_is_not_kept():
     never = Column("cvv", "string", "", "never")
     checks = Checks(contract_with(cvv=never), "eu")
-    given = event("n", cvv="123")
+    given = event("n", cvv="123", producer="api-1", sequence=7)
     found = checks.judge(json.dumps(given).encode(), given, ANYBODY)
     assert (found.code, found.raw, found.event_id) == ("pii_forbidden", None, "n")
+    assert (found.producer, found.sequence) == ("api-1", 7)  # as its id, and no more
+    given = event("n", cvv="123", producer="for 123", sequence=7)
+    found = checks.judge(json.dumps(given).encode(), given, ANYBODY)
+    assert (found.producer, found.sequence) == (None, None)
 
 
 def test_a_payload_brings_nothing_that_may_never_land():
@@ -133,9 +137,11 @@ def test_region_and_tenant():
     bound = replace(ANYBODY, tenant="a", regions=("eu-west",))
 
     def code(token: Token, **more: str) -> str | None:
-        given = event("r", **more)
+        given = event("r", producer="api-1", sequence=7, **more)
         found = checks.judge(json.dumps(given).encode(), given, token)
-        assert found.raw is None or found.code != "residency_violation"
+        if found.code == "residency_violation":  # nothing says which event it was
+            kept = (found.raw, found.event_id, found.producer, found.sequence)
+            assert kept == (None, None, None, None)
         return found.code
 
     assert code(ANYBODY, region="EU-West") is None
@@ -143,6 +149,22 @@ def test_region_and_tenant():
     assert code(bound, region="eu-west", tenantId="a") is None
     assert code(bound, region="eu-north") == "residency_violation"
     assert code(bound, tenant_id="b") == "tenant_unknown"
+
+
+def test_a_refused_event_says_its_number_as_landing_would():
+    """Also under the other spelling, and as a text; and where there is none, none."""
+    checks = Checks(contract_of("attempts"), "eu")
+
+    def number(value: Any) -> tuple[str | None, int | None]:
+        found = checks.judge(json.dumps(value).encode(), value, ANYBODY)
+        assert found.code
+        return found.producer, found.sequence
+
+    assert number(event("a", action="fly", producer="api-1", sequence=7)) == ("api-1", 7)
+    assert number(event("a", action="fly", producer="api-1", sequence="7")) == ("api-1", 7)
+    assert number(event("a", action="fly", producer=5, sequence=7)) == (None, None)
+    assert number(event("a", producer="api-1", sequence=-7)) == ("api-1", None)
+    assert number([]) == (None, None)
 
 
 def test_a_record_that_is_too_large():

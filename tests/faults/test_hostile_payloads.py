@@ -85,11 +85,11 @@ def test_every_payload_lands_or_waits(home: Home, tmp_path: Path, dice: random.R
     file = tmp_path / "events"
     file.write_bytes(b"\n".join(lines))
     result = land_file(home, "platform_events", file)
-    reader = bronze_reader(home)
-    rows = reader.sql(
-        "select line_number, event_id, event_type, payload from bronze.platform_events"
-    ).fetchall()
-    letters = dict(reader.sql("select line_number, raw from bronze.dead_letters").fetchall())
+    with bronze_reader(home) as reader:
+        rows = reader.execute(
+            "select line_number, event_id, event_type, payload from bronze.platform_events"
+        ).fetchall()
+        letters = dict(reader.sql("select line_number, raw from bronze.dead_letters").fetchall())
     assert sorted([*letters, *(row[0] for row in rows)]) == list(range(1, RECORDS + 1))
     assert letters == {number: lines[number - 1] for number in letters}
     assert set(result.codes) <= {"payload_malformed", "schema_violation"}

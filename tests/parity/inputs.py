@@ -20,6 +20,8 @@ SUNDAY = datetime(2026, 5, 3, tzinfo=UTC)
 # Offset from Sunday, and how often. What is sent later is mostly of the days that were rare.
 DAYS = {-1: 1, 0: 10, 1: 10, 2: 1}
 PEOPLE = 80
+REFUSED = 9  # lines of each file
+REQUIRED = {"attempts": "status", "deposit_attempts": "status", "platform_events": "event_type"}
 
 # Most values are plain, so that cells have people enough to be published.
 HOURS = [10] * 8 + [0, 23]
@@ -30,6 +32,8 @@ FINGERPRINTS = ["shared-device"] * 2 + ["none", "  ", None]
 CURRENCIES = ["EUR"] * 20 + ["eur ", "Euro", "ß", "\tUSD", None]
 METHODS = ["card"] * 20 + ["Credit-Card", "4111111111111111", "", "İyzico", None]
 PROVIDERS = ["acme"] * 10 + ["Acme Pay"]
+# Each has some of the events' numbers, and so gaps between them.
+PRODUCERS = ["api-1"] * 4 + ["Api_2.eu"] * 2 + ["api-1\n", "ädä", "a@b.c", "7", "", None]
 
 REPLIES: list[str | None] = [
     *[json.dumps({"error": {"code": "EMAIL_TAKEN"}})] * 20,
@@ -79,7 +83,7 @@ def write_batches(folder: Path, seed: int, rows: int) -> dict[str, list[Path]]:
     """Write files by bronze table, in the order in which they land.
 
     The first has `rows` rows; the second a fourth as many, of old and of new days, and repeats of
-    the first: exact copies, and others under the same id.
+    the first: exact copies, and others under the same id. In both some lines must be refused.
     """
     folder.mkdir(parents=True, exist_ok=True)
     rng = random.Random(seed)
@@ -92,6 +96,8 @@ def write_batches(folder: Path, seed: int, rows: int) -> dict[str, list[Path]]:
             {**event(rng, row["event_id"], later=True), "event_id": row["event_id"]}
             for row in rng.sample(first, rows // 20)
         ]
+        for batch in (first, second):
+            batch += [row | {REQUIRED[table]: None} for row in rng.sample(batch, REFUSED - 1)]
         files[table] = [
             _written(folder / f"{table}-{n}.jsonl", batch)
             for n, batch in enumerate((first, second))
@@ -136,7 +142,7 @@ def _platform_event(rng: random.Random, event_id: str, later: bool) -> dict[str,
     sent = {name: value for name, value in payload.items() if value is not ABSENT}
     zone = rng.choice(["Z", "+02:00", "-11:30"])
     return {
-        "event_id": event_id,
+        **_number(rng, event_id),
         "event_type": event_type,
         "occurred_at": _in_zone(_moment(rng, later), zone),
         "sent_ingested_at": rng.choice([None, "2026-05-09T10:00:00.25Z"]),
@@ -151,7 +157,7 @@ def _platform_event(rng: random.Random, event_id: str, later: bool) -> dict[str,
 def _request(rng: random.Random, event_id: str, person: int, later: bool) -> dict[str, Any]:
     zone = rng.choice(["Z", "+02:00", "-11:30"])
     return {
-        "event_id": event_id,
+        **_number(rng, event_id),
         "timestamp": _in_zone(_moment(rng, later), zone),
         "duration": rng.choice([None, rng.randrange(1, 400) * 1_000_000 + 500_000]),
         "domain": rng.choice(DOMAINS),
@@ -166,6 +172,11 @@ def _moment(rng: random.Random, later: bool) -> datetime:
     return SUNDAY + timedelta(days=day, hours=rng.choice(HOURS), minutes=rng.randrange(60))
 
 
+def _number(rng: random.Random, event_id: str) -> dict[str, Any]:
+    number = int(event_id.rpartition("-")[2])
+    return {"event_id": event_id, "producer": rng.choice(PRODUCERS), "sequence": number}
+
+
 def _in_zone(at: datetime, zone: str) -> str:
     """The same moment as a clock of the zone shows it."""
     offset = timedelta()
@@ -176,7 +187,7 @@ def _in_zone(at: datetime, zone: str) -> str:
 
 
 def _written(path: Path, rows: list[dict[str, Any]]) -> Path:
-    path.write_text("".join(_lines(rows)), encoding="utf-8")
+    path.write_text("".join(_lines(rows)) + '{"producer": "api-1"', encoding="utf-8")
     return path
 
 

@@ -109,11 +109,10 @@ FAULTS = {
         "attempts_hourly",
         "update gold.attempts_hourly set updated_at = null where rowid = 0",
     ),
-    "an attempt lost in silver": Fault(
-        "assert_silver_holds_every_event",
+    "a batch that does not add up": Fault(
+        "assert_every_batch_adds_up",
         "",
-        "delete from silver.stg_access__attempts "
-        "where event_id = (select max(event_id) from silver.stg_access__attempts)",
+        "update silver.int_platform__batch_books set problem = 'planted' where rowid = 0",
     ),
     "a block of three people": Fault(
         "blocks_pass",
@@ -163,13 +162,15 @@ FAULTS = {
         "update gold.response_times_daily set p95_ms = 1 where rowid = "
         "(select max(rowid) from gold.response_times_daily where subjects between 10 and 49)",
     ),
-    "a double in silver": Fault(
-        "assert_silver_holds_every_event",
+    "a day that does not add up": Fault(
+        "assert_every_batch_adds_up",
         "",
-        "insert into silver.int_engagement__duplicates by name "
-        "select 'platform_events' as table_name, event_id, batch_id, line_number, ingested_at, "
-        "payload_key, 'duplicate_exact' as code "
-        "from silver.stg_engagement__events order by event_id limit 1",
+        "update gold.loss_ledger set balanced = false where rowid = 0",
+    ),
+    "a word of requests among operations": Fault(
+        "about_operations",
+        "loss_ledger",
+        "alter table gold.loss_ledger add column action varchar",
     ),
     "a pseudonym of another key": Fault(
         "one_key",
