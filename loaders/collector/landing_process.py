@@ -105,8 +105,11 @@ def main(home: Home, parent: int) -> None:
 
     ranges = Ranges(home, check)
     for line in sys.stdin.buffer:
-        answers.write(json.dumps(_answer(ranges, json.loads(line))).encode() + b"\n")
-        answers.flush()
+        try:
+            answers.write(json.dumps(_answer(ranges, json.loads(line))).encode() + b"\n")
+            answers.flush()
+        except BrokenPipeError:
+            os._exit(1)  # the parent is gone; an end in order would write to it again
         pa.default_memory_pool().release_unused()  # or it keeps as much as a range once took
 
 
