@@ -122,9 +122,12 @@ def asked_and_orphaned(home: Home, given: Range, folder: Path, kill: bool) -> No
     """Ask for a range while somebody else has its batch, whom the collector does not outlive."""
     with bronze.batch_lock(home, _batch_id(folder.name, given)):
         asking = subprocess.Popen(
-            [sys.executable, "-c", ASKING, home.path, folder, given.salt], stdout=subprocess.PIPE
+            [sys.executable, "-c", ASKING, home.path, folder, given.salt],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
         assert asking.stdout
+        assert asking.stderr
         child = int(asking.stdout.readline())
         # It waits for the lock: a line of /proc/locks with an arrow.
         wait_until(
@@ -139,6 +142,8 @@ def asked_and_orphaned(home: Home, given: Range, folder: Path, kill: bool) -> No
     wait_until(lambda: not Path(f"/proc/{child}").exists())
     asking.wait(PATIENCE)
     asking.stdout.close()
+    assert asking.stderr.read() == b""  # nor does the child say anything where the log is
+    asking.stderr.close()
 
 
 def test_an_orphan_lands_nothing(home: Home):
