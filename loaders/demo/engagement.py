@@ -80,9 +80,11 @@ def happenings(rng: np.random.Generator, events: int, start: datetime) -> Iterat
                     rng, member, number, at + timedelta(minutes=int(rng.integers(5, 90)))
                 )
         for admin in range(ADMINS):
-            action, target = ACTIONS[rng.integers(len(ACTIONS))]
-            at = morning + timedelta(seconds=int(rng.integers(8 * 3600, 18 * 3600)))
-            yield at, f"admin-{admin}", "admin.action", {"action": action, "target_type": target}
+            for _ in range(int(rng.integers(4, 9))):
+                action, target = ACTIONS[rng.integers(len(ACTIONS))]
+                at = morning + timedelta(seconds=int(rng.integers(8 * 3600, 18 * 3600)))
+                done = {"action": action, "target_type": target}
+                yield at, f"admin-{admin}", "admin.action", done
 
 
 def _members(rng: np.random.Generator, total: int) -> list[Member]:

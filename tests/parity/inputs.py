@@ -72,25 +72,30 @@ PAYLOADS: dict[str, dict[str, list[Any]]] = {
         "referenceId": ["r1", "r\x1f1", None],
     },
     "contribution.recorded": {"points": [-5, 5], "category": ["art"]},
+    "badge.awarded": {"badgeId": ["first", "First", "İlk", 7]},
+    "admin.action": {"action": ["Text edited", "text_edited", "ß"], "targetType": ["text", ABSENT]},
 }
+# Of these there are more rows: their many types have people enough each.
+TIMES = {"platform_events": 3}
 
 
 def write_batches(folder: Path, seed: int, rows: int) -> dict[str, list[Path]]:
     """Write files by bronze table, in the order in which they land.
 
-    The first has `rows` rows; the second a fourth as many, of old and of new days, and repeats of
-    the first: exact copies, and others under the same id.
+    The first has `rows` rows, or `TIMES` as many; the second a fourth as many, of old and of new
+    days, and repeats of the first: exact copies, and others under the same id.
     """
     folder.mkdir(parents=True, exist_ok=True)
     rng = random.Random(seed)
     files: dict[str, list[Path]] = {}
     for table, event in EVENTS.items():
-        first = [event(rng, f"{table}-{n}", later=False) for n in range(rows)]
-        second = [event(rng, f"{table}-{rows + n}", later=True) for n in range(rows // 4)]
-        second += rng.sample(first, rows // 20)
+        total = rows * TIMES.get(table, 1)
+        first = [event(rng, f"{table}-{n}", later=False) for n in range(total)]
+        second = [event(rng, f"{table}-{total + n}", later=True) for n in range(total // 4)]
+        second += rng.sample(first, total // 20)
         second += [
             {**event(rng, row["event_id"], later=True), "event_id": row["event_id"]}
-            for row in rng.sample(first, rows // 20)
+            for row in rng.sample(first, total // 20)
         ]
         files[table] = [
             _written(folder / f"{table}-{n}.jsonl", batch)
