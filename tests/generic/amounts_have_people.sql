@@ -3,7 +3,7 @@
     them, in every one of the `blocks` of its cell, and then as it is recounted from the fact. Rows
     without a subject count as one person. `amount` maps a column of the mart to an expression over
     the fact; `periods` names the day and hour of the fact where the mart has periods of several
-    lengths. Says how many rows show too much, never which.
+    lengths. Where there are none, an amount may be 0. Says how many rows show too much, never which.
 -#}
 {% test amounts_have_people(
     model, fact, keys, subject, fact_where='true', amount={'amount_minor': 'amount_minor'}, blocks=[], periods=none
@@ -83,7 +83,8 @@ violations as (
     where
         mart.{{ column }} is not null
         and (
-            coalesce(recounted.people, 0) < {{ var('k') }}
+            (recounted.people is null and mart.{{ column }} != 0)
+            or recounted.people < {{ var('k') }}
             or recounted.excess < 0
             or recounted.amount != mart.{{ column }}
         )

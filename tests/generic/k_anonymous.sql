@@ -74,8 +74,7 @@ violations as (
 
     select * from checked
     where
-        people is null
-        or row_total != row_count
+        coalesce(row_total, 0) != coalesce(row_count, -1)
         or (
             people < {{ k or var('k') }}
             and (category != 'Other' or row_total < {{ safe_rows or 9223372036854775807 }})

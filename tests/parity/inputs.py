@@ -67,16 +67,25 @@ PAYLOADS: dict[str, dict[str, list[Any]]] = {
     },
     "wallet.credit": {
         "amount_minor": [1, 2],
-        "reason": ["reward", 'Deposit "x"', "\\u00e4", "\u2028"],
+        "currency": ["EUR", "EUR", " eur", "ß", ABSENT],
+        "reason": ["reward", "reward", 'Deposit "x"', "\\u00e4", "\u2028"],
+        "rewardType": ["Approval", ABSENT],
         "state": ["pending", "available", ABSENT],
         "referenceId": ["r1", "r\x1f1", None],
+    },
+    "wallet.debit": {
+        "amountMinor": [1, 2],
+        "currency": ["EUR", "EUR ", "eur"],
+        "reason": ["release", "correction", None],
+        "state": ["pending", "available"],
+        "reference_id": ["r1", " r1", ABSENT],
     },
     "contribution.recorded": {"points": [-5, 5], "category": ["art"]},
     "badge.awarded": {"badgeId": ["first", "First", "İlk", 7]},
     "admin.action": {"action": ["Text edited", "text_edited", "ß"], "targetType": ["text", ABSENT]},
 }
 # Of these there are more rows: their many types have people enough each.
-TIMES = {"platform_events": 3}
+TIMES = {"platform_events": 4}
 
 
 def write_batches(folder: Path, seed: int, rows: int) -> dict[str, list[Path]]:
