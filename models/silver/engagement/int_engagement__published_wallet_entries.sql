@@ -61,6 +61,7 @@ published as (
         batch_id,
         entered_on,
         {{ iso_week('entered_on') }} as entered_week,
+        {{ month_start('entered_on') }} as entered_month,
         published_entered_hour as published_hour,
         direction,
         state,
