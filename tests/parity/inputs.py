@@ -80,7 +80,8 @@ PAYLOADS: dict[str, dict[str, list[Any]]] = {
         "state": ["pending", "available"],
         "reference_id": ["r1", " r1", ABSENT],
     },
-    "contribution.recorded": {"points": [-5, 5], "category": ["art"]},
+    "account.registered": {"country": ["DE"]},
+    "contribution.recorded": {"points": [-5, 5, 60], "category": ["art"]},
     "badge.awarded": {"badgeId": ["first", "First", "İlk", 7]},
     "admin.action": {"action": ["Text edited", "text_edited", "ß"], "targetType": ["text", ABSENT]},
 }

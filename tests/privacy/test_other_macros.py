@@ -30,6 +30,10 @@ BUCKETS = {
         [1_000_000, 10_000_000, 100_000_000],
         ["<1 MB", "1-10 MB", "10-100 MB", "100 MB+"],
     ),
+    "points": (
+        [1, 50, 100, 250, 500],
+        ["<1", "1-49", "50-99", "100-249", "250-499", "500+"],
+    ),
     "wallet_balance": (
         [0, 1_000, 5_000, 10_000, 50_000],
         ["<0", "0-999", "1000-4999", "5000-9999", "10000-49999", "50000+"],
@@ -44,6 +48,7 @@ def sql() -> dict[str, str]:
         claim_amount="{{ bucket('numbers.x', 'buckets', 'claim_amount') }}",
         age="{{ bucket('numbers.x', 'buckets', 'age') }}",
         file_size="{{ bucket('numbers.x', 'buckets', 'file_size') }}",
+        points="{{ bucket('numbers.x', 'buckets', 'points') }}",
         wallet_balance="{{ bucket('numbers.x', 'buckets', 'wallet_balance') }}",
         city=f"{{{{ {place % 'city'} }}}}",
         state=f"{{{{ {place % 'state'} }}}}",
