@@ -43,12 +43,13 @@ months as (
     select
         {{ keys | join(', ') }},
         subjects,
-        {{ ratio('subjects', 'sum(subjects) over (partition by period_start, currency)') }} as share,
+        {{ ratio('subjects', 'sum(subjects) over of_currency') }} as share,
         balance_minor,
         is_complete,
         updated_at
     from counted
     where {{ is_since('period_start') }}
+    window of_currency as (partition by period_start, currency)
 
 )
 

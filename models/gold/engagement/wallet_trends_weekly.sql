@@ -15,8 +15,6 @@
 ) }}
 
 {%- set cell = ['reward_type', 'currency'] %}
-{%- set weekly = ['entries', 'rewards_issued', 'reward_volume_minor', 'pending_change_minor', 'available_change_minor'] %}
-{%- set running = ['pending', 'available'] %}
 
 with
 
@@ -38,6 +36,22 @@ weeks as (
 
 ),
 
+shown as (
+
+    select
+        *,
+        case
+            when has_amounts and state = 'pending' then change_minor
+            else 0
+        end as pending_shown,
+        case
+            when has_amounts and state = 'available' then change_minor
+            else 0
+        end as available_shown
+    from wallet_entries
+
+),
+
 counted as (
 
     select
@@ -47,11 +61,10 @@ counted as (
         {{ shown_people('user_key') }} as subjects,
         count(case when is_reward then 1 end) as rewards_issued,
         {{ shown_wallet_sums() }},
-        {%- for state in running %}
-        sum(case when has_amounts and state = '{{ state }}' then change_minor else 0 end) as {{ state }}_shown,
-        {%- endfor %}
+        sum(pending_shown) as pending_shown,
+        sum(available_shown) as available_shown,
         count(case when not has_amounts then 1 end) as hidden_entries
-    from wallet_entries
+    from shown
     group by entered_week, {{ cell | join(', ') }}
 
 ),
@@ -66,7 +79,6 @@ cells as (
 
 ),
 
--- In a week without entries nothing changes.
 every_week as (
 
     select
@@ -75,14 +87,16 @@ every_week as (
         cells.currency,
         weeks.is_complete,
         weeks.updated_at,
+        counted.entries,
         counted.subjects,
-        {%- for name in weekly %}
-        case when counted.entered_week is null then 0 else counted.{{ name }} end as {{ name }},
-        {%- endfor %}
-        {%- for state in running %}
-        coalesce(counted.{{ state }}_shown, 0) as {{ state }}_shown,
-        {%- endfor %}
-        coalesce(counted.hidden_entries, 0) as hidden_entries
+        counted.rewards_issued,
+        counted.reward_volume_minor,
+        counted.pending_change_minor,
+        counted.available_change_minor,
+        counted.pending_shown,
+        counted.available_shown,
+        counted.hidden_entries,
+        counted.entered_week is null as is_empty
     from cells
     inner join weeks on cells.first_week <= weeks.entered_week
     left join counted
@@ -92,19 +106,39 @@ every_week as (
 
 ),
 
+-- In a week without entries nothing changes, which is another thing than what is not shown.
+filled as (
+
+    select
+        period_start,
+        {{ cell | join(', ') }},
+        is_complete,
+        updated_at,
+        subjects,
+        case when is_empty then 0 else entries end as entries,
+        case when is_empty then 0 else rewards_issued end as rewards_issued,
+        case when is_empty then 0 else reward_volume_minor end as reward_volume_minor,
+        case when is_empty then 0 else pending_change_minor end as pending_change_minor,
+        case when is_empty then 0 else available_change_minor end as available_change_minor,
+        case when is_empty then 0 else pending_shown end as pending_shown,
+        case when is_empty then 0 else available_shown end as available_shown,
+        case when is_empty then 0 else hidden_entries end as hidden_entries
+    from every_week
+
+),
+
 -- A balance is of the amounts that are shown; how many entries it lacks stands beside it.
 balances as (
 
     select
         *,
-        {%- for state in running %}
-        sum({{ state }}_shown) over so_far as {{ state }}_balance_minor,
-        {%- endfor %}
-        sum(hidden_entries) over so_far as entries_without_amount,
+        cast(sum(pending_shown) over so_far as int64) as pending_balance_minor,
+        cast(sum(available_shown) over so_far as int64) as available_balance_minor,
+        cast(sum(hidden_entries) over so_far as int64) as entries_without_amount,
         lag(period_start) over in_order as previous_week,
-        lag(rewards_issued) over in_order as previous_rewards_issued,
-        lag(reward_volume_minor) over in_order as previous_reward_volume_minor
-    from every_week
+        lag(rewards_issued) over in_order as previous_issued,
+        lag(reward_volume_minor) over in_order as previous_volume
+    from filled
     window
         in_order as (partition by {{ cell | join(', ') }} order by period_start),
         so_far as (
@@ -118,8 +152,15 @@ compared as (
 
     select
         *,
-        is_complete and {{ dbt.datediff('previous_week', 'period_start', 'day') }} = 7 as is_compared
-    from balances
+        case when is_compared then rewards_issued - previous_issued end as issued_change,
+        case when is_compared then reward_volume_minor - previous_volume end as volume_change
+    from (
+        select
+            *,
+            is_complete
+            and {{ date_distance('previous_week', 'period_start', 'day') }} = 7 as is_compared
+        from balances
+    ) as judged
 
 ),
 
@@ -131,21 +172,16 @@ trends as (
         entries,
         subjects,
         rewards_issued,
-        {%- for name in ['rewards_issued', 'reward_volume_minor'] %}
-        {%- set change = name ~ ' - previous_' ~ name %}
-        {%- if not loop.first %}
-        {{ name }},
-        {%- endif %}
-        case when is_compared then {{ change }} end as {{ name | replace('_minor', '') }}_change{{ '_minor' if not loop.first }},
-        case
-            when is_compared then {{ ratio('100 * (' ~ change ~ ')', 'previous_' ~ name) }}
-        end as {{ name | replace('_minor', '') }}_change_percent,
-        {%- endfor %}
+        issued_change as rewards_issued_change,
+        {{ ratio('100 * issued_change', 'previous_issued') }} as rewards_issued_change_percent,
+        reward_volume_minor,
+        volume_change as reward_volume_change_minor,
+        {{ ratio('100 * volume_change', 'previous_volume') }} as reward_volume_change_percent,
         pending_change_minor,
         available_change_minor,
-        cast(pending_balance_minor as int64) as pending_balance_minor,
-        cast(available_balance_minor as int64) as available_balance_minor,
-        cast(entries_without_amount as int64) as entries_without_amount,
+        pending_balance_minor,
+        available_balance_minor,
+        entries_without_amount,
         is_complete,
         updated_at
     from compared

@@ -67,8 +67,8 @@ progress as (
         {{ month_start('registered_on') }} as registered_month,
         registered_on,
         reached_on,
-        {{ dbt.datediff('registered_on', 'reached_on', 'month') }} as months_since,
-        {{ dbt.datediff('registered_on', 'reached_on', 'day') }} as days_to_reach
+        {{ date_distance('registered_on', 'reached_on', 'month') }} as months_since,
+        {{ date_distance('registered_on', 'reached_on', 'day') }} as days_to_reach
     from reached
 
 )
