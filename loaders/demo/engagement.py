@@ -4,7 +4,8 @@ Planted, each with its figures in the answer key:
 
 - a spike: on one day people hand in several entries where they hand in one otherwise;
 - a drop: on one day two of three people stay away;
-- a burst: on one day rewards of a campaign come to everybody who is there;
+- a burst: on one day rewards of a campaign come to everybody who is there, and a day later some
+  are taken back;
 - a wave: on one day a badge comes to everybody who is there;
 - balances that wait: a reward is pending for three days, then released.
 """
@@ -44,6 +45,7 @@ ACTIONS = (
 PROFILE_FIELDS = 8
 REJECTED_SHARE, FAILED_SHARE, UNHEARD_SHARE = 0.3, 0.04, 0.02
 RELEASE_DAYS = 3
+TAKEN_BACK_SHARE = 0.3  # of the rewards of the burst
 
 # Time, user, type of event, payload.
 Happening = tuple[datetime, str, str, dict[str, Any]]
@@ -80,9 +82,11 @@ def happenings(rng: np.random.Generator, events: int, start: datetime) -> Iterat
                     rng, member, number, at + timedelta(minutes=int(rng.integers(5, 90)))
                 )
         for admin in range(ADMINS):
-            action, target = ACTIONS[rng.integers(len(ACTIONS))]
-            at = morning + timedelta(seconds=int(rng.integers(8 * 3600, 18 * 3600)))
-            yield at, f"admin-{admin}", "admin.action", {"action": action, "target_type": target}
+            for _ in range(int(rng.integers(4, 9))):
+                action, target = ACTIONS[rng.integers(len(ACTIONS))]
+                at = morning + timedelta(seconds=int(rng.integers(8 * 3600, 18 * 3600)))
+                done = {"action": action, "target_type": target}
+                yield at, f"admin-{admin}", "admin.action", done
 
 
 def _members(rng: np.random.Generator, total: int) -> list[Member]:
@@ -125,6 +129,10 @@ def _visit(rng: np.random.Generator, member: Member, day: int, at: datetime) -> 
             "wallet.credit",
             _reward(BURST_REWARD_MINOR, "campaign", f"burst-{name}", "available"),
         )
+        if rng.random() < TAKEN_BACK_SHARE:
+            taken = _reward(BURST_REWARD_MINOR, "campaign", f"burst-{name}", "available")
+            taken = taken | {"reason": "correction"}
+            yield at + timedelta(days=1), name, "wallet.debit", taken
     if day == WAVE_DAY:
         yield at + 4 * minute, name, "badge.awarded", {"badge_id": WAVE_BADGE}
     elif rng.random() < 0.25:
@@ -134,7 +142,7 @@ def _visit(rng: np.random.Generator, member: Member, day: int, at: datetime) -> 
             "badge.awarded",
             {"badge_id": _one(rng, ("first_steps", "regular"))},
         )
-    if rng.random() < 0.1:
+    if rng.random() < 0.2:
         bought = {
             "amount_minor": int(rng.integers(1, 9)) * 50,
             "currency": "EUR",

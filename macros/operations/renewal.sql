@@ -27,7 +27,9 @@
       {'since': model, 'where': condition, 'told_by': expressions}
           everything from the first day on of which the model, as far as the condition goes, says
           something else: renewed_since.sql. Days agree where the aggregate expressions do. For what
-          looks back over earlier rows, and for copies that cost little.
+          looks back over earlier rows, and for copies that cost little. `day` and `day_below` say
+          what a day is where it is not that of a `period_start`, `told_here` what is told here
+          instead.
 -#}
 
 {#- Condition on the layer below: the model computes this day in this run. -#}

@@ -3,35 +3,39 @@
     {%- if not is_incremental() -%}
         {{ return('true') }}
     {%- endif -%}
-    {%- set first_day = run_query(first_changed_day(config.get('meta')['renews'])).columns[0].values()[0] -%}
-    {{ return(utc_day(period_start) ~ " >= date '" ~ first_day ~ "'" if first_day else 'false') }}
+    {%- set renews = config.get('meta')['renews'] -%}
+    {%- set first_day = run_query(first_changed_day(renews)).columns[0].values()[0] -%}
+    {%- set day = renews.get('day', utc_day(period_start)) -%}
+    {{ return(day ~ " >= date '" ~ first_day ~ "'" if first_day else 'false') }}
 {%- endmacro -%}
 
 {%- macro first_changed_day(renews) -%}
+    {%- set day_below = renews.get('day_below', utc_day('period_start')) -%}
+    {%- set day = renews.get('day', utc_day('period_start')) -%}
     with
 
     below as (
 
         select
-            {{ utc_day('period_start') }} as period_day
+            {{ day_below }} as period_day
             {%- for expression in renews['told_by'] %},
             {{ expression }} as told_{{ loop.index }}
             {%- endfor %}
         from {{ ref(renews['since']) }}
         where {{ renews['where'] }}
-        group by {{ utc_day('period_start') }}
+        group by {{ day_below }}
 
     ),
 
     here as (
 
         select
-            {{ utc_day('period_start') }} as period_day
-            {%- for expression in renews['told_by'] %},
+            {{ day }} as period_day
+            {%- for expression in renews.get('told_here', renews['told_by']) %},
             {{ expression }} as told_{{ loop.index }}
             {%- endfor %}
         from {{ this }}
-        group by {{ utc_day('period_start') }}
+        group by {{ day }}
 
     )
 

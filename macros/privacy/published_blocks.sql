@@ -8,16 +8,23 @@
     every row is in a block of k people, and whatever is shown is made of whole blocks.
 
     A label in `joint` merges alike for all values of the last key: what is a ratio of two of these
-    then has the same rows above and below the line.
+    then has the same rows above and below the line. Where `safe_rows` is given, because keys and
+    labels are all safe, that many rows pass as well.
 -#}
-{%- macro published_blocks(relation, subject, keys, labels, hour=none, joint=[]) -%}
+{%- macro published_blocks(relation, subject, keys, labels, hour=none, joint=[], safe_rows=none) -%}
 {%- set state = namespace(relation=relation, keys=keys) -%}
 {%- for label in labels + ([hour] if hour else []) -%}
 {%- set cell = state.keys + [label] -%}
 {%- set agreed = cell | reject('equalto', keys[-1]) | list -%}
 {{ label }}_verdicts as (
 
-    {{ k_merge(relation=state.relation, dimension=label, subject=subject, partition_by=state.keys) }}
+    {{ k_merge(
+        relation=state.relation,
+        dimension=label,
+        subject=subject,
+        partition_by=state.keys,
+        safe_rows=safe_rows
+    ) }}
 
 ),
 

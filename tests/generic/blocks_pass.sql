@@ -12,7 +12,7 @@ blocks as (
 
     select
         {{ cell | join(', ') }},
-        {{ category or "'Other'" }} as category,
+        {{ category or "'Other'" }} as merged_value,
         count(distinct {{ subject }}) as people,
         count(*) as row_total
     from {{ model }}
@@ -36,7 +36,7 @@ violations as (
     where
         people < {{ var('k') }}
         and not (
-            values_in_cell = 1 and category = 'Other' and row_total >= {{ var('safe_rows') }}
+            values_in_cell = 1 and merged_value = 'Other' and row_total >= {{ var('safe_rows') }}
         )
 
 )

@@ -75,11 +75,11 @@ violations as (
     select * from checked
     where
         {% if shows_none -%}
-        (people is not null or row_count != 0) and
+        (people is not null or coalesce(row_count, -1) != 0) and
         {%- endif %}
         (
             people is null
-            or row_total != row_count
+            or row_total != coalesce(row_count, -1)
             or (
                 people < {{ k or var('k') }}
                 and (category != 'Other' or row_total < {{ safe_rows or 9223372036854775807 }})

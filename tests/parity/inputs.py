@@ -71,30 +71,48 @@ PAYLOADS: dict[str, dict[str, list[Any]]] = {
     },
     "wallet.credit": {
         "amount_minor": [1, 2],
-        "reason": ["reward", 'Deposit "x"', "\\u00e4", "\u2028"],
+        "currency": ["EUR", "EUR", " eur", "ß", ABSENT],
+        "reason": ["reward", "reward", 'Deposit "x"', "\\u00e4", "\u2028"],
+        "rewardType": ["Approval", ABSENT],
         "state": ["pending", "available", ABSENT],
         "referenceId": ["r1", "r\x1f1", None],
     },
-    "contribution.recorded": {"points": [-5, 5], "category": ["art"]},
+    "wallet.debit": {
+        "amountMinor": [1, 2],
+        "currency": ["EUR", "EUR ", "eur"],
+        "reason": ["release", "correction", None],
+        "state": ["pending", "available"],
+        "reference_id": ["r1", " r1", ABSENT],
+    },
+    "account.registered": {"country": ["DE"]},
+    "contribution.recorded": {"points": [-5, 5, 60], "category": ["art"]},
+    "badge.awarded": {"badgeId": ["first", "First", "İlk", 7]},
+    "admin.action": {"action": ["Text edited", "text_edited", "ß"], "targetType": ["text", ABSENT]},
 }
+# Whoever comes to a band of points has registered before, and earned some.
+EVENT_TYPES = [*PAYLOADS, *["account.registered", "contribution.recorded"] * 2]
+# Of these there are more rows: their many types have people enough each.
+TIMES = {"platform_events": 5}
 
 
 def write_batches(folder: Path, seed: int, rows: int) -> dict[str, list[Path]]:
     """Write files by bronze table, in the order in which they land.
 
-    The first has `rows` rows; the second a fourth as many, of old and of new days, and repeats of
-    the first: exact copies, and others under the same id. In both some lines must be refused.
+    The first has `rows` rows, or `TIMES` as many; the second a fourth as many, of old and of new
+    days, and repeats of the first: exact copies, and others under the same id. In both some lines
+    must be refused.
     """
     folder.mkdir(parents=True, exist_ok=True)
     rng = random.Random(seed)
     files: dict[str, list[Path]] = {}
     for table, event in EVENTS.items():
-        first = [event(rng, f"{table}-{n}", later=False) for n in range(rows)]
-        second = [event(rng, f"{table}-{rows + n}", later=True) for n in range(rows // 4)]
-        second += rng.sample(first, rows // 20)
+        total = rows * TIMES.get(table, 1)
+        first = [event(rng, f"{table}-{n}", later=False) for n in range(total)]
+        second = [event(rng, f"{table}-{total + n}", later=True) for n in range(total // 4)]
+        second += rng.sample(first, total // 20)
         second += [
             {**event(rng, row["event_id"], later=True), "event_id": row["event_id"]}
-            for row in rng.sample(first, rows // 20)
+            for row in rng.sample(first, total // 20)
         ]
         for batch in (first, second):
             batch += [row | {REQUIRED[table]: None} for row in rng.sample(batch, REFUSED - 1)]
@@ -137,7 +155,7 @@ def _deposit(rng: random.Random, event_id: str, later: bool) -> dict[str, Any]:
 
 def _platform_event(rng: random.Random, event_id: str, later: bool) -> dict[str, Any]:
     person = rng.randrange(PEOPLE)
-    event_type = rng.choice(list(PAYLOADS))
+    event_type = rng.choice(EVENT_TYPES)
     payload = {name: rng.choice(values) for name, values in PAYLOADS[event_type].items()}
     sent = {name: value for name, value in payload.items() if value is not ABSENT}
     zone = rng.choice(["Z", "+02:00", "-11:30"])

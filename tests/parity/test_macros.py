@@ -49,6 +49,10 @@ CASES: list[tuple[str, Any]] = [
     ("iso_week(\"date '2026-05-03'\")", date(2026, 4, 27)),  # a Sunday
     ("iso_week(\"date '2026-05-04'\")", date(2026, 5, 4)),
     ("iso_week(\"date '2026-01-01'\")", date(2025, 12, 29)),
+    ("date_distance(\"date '2026-01-31'\", \"date '2026-02-01'\", 'month')", 1),
+    ("date_distance(\"date '2026-02-01'\", \"date '2026-02-28'\", 'month')", 0),
+    ("date_distance(\"date '2025-12-29'\", \"date '2026-01-05'\", 'day')", 7),
+    ("date_distance(\"date '2026-01-05'\", \"date '2025-12-29'\", 'day')", -7),
     (f"utc_day({in_silver('2026-05-03 23:30:00-11:30')})", date(2026, 5, 4)),
     (f"utc_hour({in_silver('2026-05-03 23:30:00-11:30')})", LAST),
     (f"utc_timestamp({zoned('2026-05-04 13:00:00+02:00')})", LAST),

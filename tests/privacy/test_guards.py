@@ -182,6 +182,19 @@ FAULTS = {
             ("percentiles_have_people", "deposit_attempts_hourly"),
         ),
     ),
+    "points that are mostly one person's": Fault(
+        "amounts_have_people",
+        "contribution_stats",
+        "update silver.int_engagement__published_contributions set points = 1000000 "
+        "where event_id = (select max(event_id) "
+        "from silver.int_engagement__published_contributions where is_published)",
+    ),
+    "a week that says that it is empty": Fault(
+        "k_anonymous",
+        "wallet_trends_weekly",
+        "update gold.wallet_trends_weekly set entries = 0, subjects = null "
+        "where rowid = (select max(rowid) from gold.wallet_trends_weekly where subjects > 0)",
+    ),
     "a median of few people": Fault(
         "percentiles_have_people",
         "response_times_daily",

@@ -26,6 +26,18 @@ BUCKETS = {
         [18, 25, 35, 45, 55, 65, 75, 85],
         ["0-17", "18-24", "25-34", "35-44", "45-54", "55-64", "65-74", "75-84", "85+"],
     ),
+    "file_size": (
+        [1_000_000, 10_000_000, 100_000_000],
+        ["<1 MB", "1-10 MB", "10-100 MB", "100 MB+"],
+    ),
+    "points": (
+        [1, 50, 100, 250, 500],
+        ["<1", "1-49", "50-99", "100-249", "250-499", "500+"],
+    ),
+    "wallet_balance": (
+        [0, 1_000, 5_000, 10_000, 50_000],
+        ["<0", "0-999", "1000-4999", "5000-9999", "10000-49999", "50000+"],
+    ),
 }
 
 
@@ -35,6 +47,9 @@ def sql() -> dict[str, str]:
     return compile_inline(
         claim_amount="{{ bucket('numbers.x', 'buckets', 'claim_amount') }}",
         age="{{ bucket('numbers.x', 'buckets', 'age') }}",
+        file_size="{{ bucket('numbers.x', 'buckets', 'file_size') }}",
+        points="{{ bucket('numbers.x', 'buckets', 'points') }}",
+        wallet_balance="{{ bucket('numbers.x', 'buckets', 'wallet_balance') }}",
         city=f"{{{{ {place % 'city'} }}}}",
         state=f"{{{{ {place % 'state'} }}}}",
         country=f"{{{{ {place % 'country'} }}}}",
@@ -129,7 +144,7 @@ def test_unknown_row_has_no_edges_and_stands_last(database: duckdb.DuckDBPyConne
         "select bucket_set, lower_incl, upper_excl, sort_order from buckets "
         "where label = 'unknown' order by bucket_set"
     ).fetchall()
-    assert found == [("age", None, None, 99), ("claim_amount", None, None, 99)]
+    assert found == [(name, None, None, 99) for name in sorted(BUCKETS)]
 
 
 def test_a_set_with_a_gap_loses_a_number(

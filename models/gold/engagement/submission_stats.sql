@@ -37,7 +37,7 @@ counted as (
 
 ),
 
-decided as (
+rated as (
 
     select
         *,
@@ -58,7 +58,7 @@ periods as (
         mean_file_size_bytes,
         {{ ratio('coalesce(approved, 0)', 'decided') }} as approval_rate,
         updated_at
-    from decided
+    from rated
 
 )
 
