@@ -77,6 +77,14 @@ class Home:
         return self.path / "published.duckdb"
 
     @property
+    def restricted(self) -> Path:
+        return self.path / "restricted"
+
+    @property
+    def restricted_file(self) -> Path:
+        return self.path / "restricted.duckdb"
+
+    @property
     def residency(self) -> str:
         return str(self._marked()["residency"])
 

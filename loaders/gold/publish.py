@@ -15,6 +15,9 @@ learn the columns, and the oldest ones go.
 
 A shape is a set of marts and columns. When it changes, so does the file of views, and a reader that
 is still connected goes on with the last release of the old shape.
+
+Marts whose rows stand for one person are published the same way, to `restricted.duckdb` and
+`restricted/`, which only the user that builds may read.
 """
 
 from __future__ import annotations
@@ -56,32 +59,42 @@ class Release:
     rows: dict[str, int]
 
 
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """A schema of the warehouse, the folder of its releases, and the file that readers open."""
+
+    schema: str
+    folder: Path
+    file: Path
+    is_private: bool = False
+
+    @property
+    def mode(self) -> int:
+        return 0o700 if self.is_private else 0o755
+
+
 def publish(home: Home) -> Release:
     """Publish the warehouse's gold. Raises AssayError unless the last build was green."""
     now = datetime.now(UTC)
-    release_id = f"{now:%Y%m%dT%H%M%S%f}"
-    aside = home.published / ".new" / release_id
+    shelves = [
+        Shelf("gold_restricted", home.restricted, home.restricted_file, is_private=True),
+        Shelf("gold", home.published, home.published_file),
+    ]
     with open_warehouse(home) as warehouse:
         build_id = _green_build(warehouse)
-        columns = _columns(warehouse)
-        aside.mkdir(parents=True)
-        rows = {mart: _export(warehouse, mart, aside) for mart in columns}
-    release = Release(release_id, build_id, now.isoformat(), rows)
-    with durable_file(aside / "release.json") as file:
-        file.write(json.dumps(asdict(release)).encode())
-    fsync_folder(aside)
-
-    digest = hashlib.sha256(json.dumps(columns).encode()).hexdigest()
-    shape = home.published / "releases" / digest[:12]
-    shape.mkdir(parents=True, exist_ok=True)
-    folder = shape / f"{_LAST_SECOND - now.timestamp():017.6f}-{release_id}"
-    durable_rename(aside, folder)
-    if (shape / "live.csv").exists():
+        columns = {shelf: _columns(warehouse, shelf) for shelf in shelves}
+        made = {
+            shelf: _lay_out(warehouse, shelf, build_id, columns[shelf], now)
+            for shelf in shelves
+            if columns[shelf] or not shelf.is_private
+        }
+    if any((folder.parent / "live.csv").exists() for _, folder in made.values()):
         time.sleep(GRACE_SECONDS)
-    _turn(home, folder)
-    _write_views(home, shape, list(columns))
-    _forget_old(shape, now)
-    return release
+    for shelf, (_, folder) in made.items():
+        _turn(shelf, folder)
+        _write_views(shelf, folder.parent, list(columns[shelf]))
+        _forget_old(folder.parent, now)
+    return made[shelves[-1]][0]
 
 
 def current_release(home: Home) -> Release | None:
@@ -121,19 +134,46 @@ def _green_build(warehouse: duckdb.DuckDBPyConnection) -> str:
     return str(row[0])
 
 
-def _columns(warehouse: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
-    """Marts of gold with their columns and types."""
+def _columns(warehouse: duckdb.DuckDBPyConnection, shelf: Shelf) -> dict[str, list[str]]:
+    """Marts of a schema with their columns and types."""
     rows = warehouse.execute(
         "select table_name, list(column_name || ' ' || data_type order by ordinal_position) "
-        "from information_schema.columns where table_schema = 'gold' group by 1 order by 1"
+        "from information_schema.columns where table_schema = ? group by 1 order by 1",
+        [shelf.schema],
     ).fetchall()
     return {str(mart): list(columns) for mart, columns in rows}
 
 
+def _lay_out(
+    warehouse: duckdb.DuckDBPyConnection,
+    shelf: Shelf,
+    build_id: str,
+    columns: dict[str, list[str]],
+    now: datetime,
+) -> tuple[Release, Path]:
+    """Put a release beside those that are there. Returns it and its folder, which no pointer names."""
+    release_id = f"{now:%Y%m%dT%H%M%S%f}"
+    shelf.folder.mkdir(mode=shelf.mode, exist_ok=True)
+    aside = shelf.folder / ".new" / release_id
+    aside.mkdir(parents=True)
+    rows = {mart: _export(warehouse, f"{shelf.schema}.{mart}", aside) for mart in columns}
+    release = Release(release_id, build_id, now.isoformat(), rows)
+    with durable_file(aside / "release.json") as file:
+        file.write(json.dumps(asdict(release)).encode())
+    fsync_folder(aside)
+
+    digest = hashlib.sha256(json.dumps(columns).encode()).hexdigest()
+    shape = shelf.folder / "releases" / digest[:12]
+    shape.mkdir(parents=True, exist_ok=True)
+    folder = shape / f"{_LAST_SECOND - now.timestamp():017.6f}-{release_id}"
+    durable_rename(aside, folder)
+    return release, folder
+
+
 def _export(warehouse: duckdb.DuckDBPyConnection, mart: str, folder: Path) -> int:
-    path = folder / f"{mart}.parquet"
+    path = folder / f"{mart.split('.')[1]}.parquet"
     copied = warehouse.execute(
-        f"copy (select * from gold.{mart} order by all) to {quote(str(path))} "
+        f"copy (select * from {mart} order by all) to {quote(str(path))} "
         "(format parquet, compression zstd)"
     ).fetchone()
     with path.open("rb") as file:
@@ -141,45 +181,47 @@ def _export(warehouse: duckdb.DuckDBPyConnection, mart: str, folder: Path) -> in
     return int(copied[0]) if copied else 0
 
 
-def _turn(home: Home, folder: Path) -> None:
+def _turn(shelf: Shelf, folder: Path) -> None:
     """Turn the pointer, which views follow, and the symlink, which people do."""
     aside = folder.parent / "live.new"
     with durable_file(aside) as file:
         file.write(f"{folder.name}\n".encode())
     durable_rename(aside, folder.parent / "live.csv")
-    link = home.published / "current.new"
+    link = shelf.folder / "current.new"
     link.unlink(missing_ok=True)
-    link.symlink_to(folder.relative_to(home.published))
-    durable_rename(link, home.published / "current")
+    link.symlink_to(folder.relative_to(shelf.folder))
+    durable_rename(link, shelf.folder / "current")
 
 
-def _write_views(home: Home, shape: Path, marts: list[str]) -> None:
+def _write_views(shelf: Shelf, shape: Path, marts: list[str]) -> None:
     """Rewrite the file of views, unless it already shows this shape."""
     local = str(shape.resolve())
-    given = os.environ.get("ASSAY_PUBLISHED_PATH")
+    given = None if shelf.is_private else os.environ.get("ASSAY_PUBLISHED_PATH")
     seen_by_readers = f"{given}/releases/{shape.name}" if given else local
-    shown = home.published / "views.path"
-    if home.published_file.exists() and shown.exists() and shown.read_text() == seen_by_readers:
+    shown = shelf.folder / "views.path"
+    if shelf.file.exists() and shown.exists() and shown.read_text() == seen_by_readers:
         return
-    aside = home.path / "published.new"
+    aside = shelf.file.with_suffix(".new")
     aside.unlink(missing_ok=True)
     with duckdb.connect() as connection:
         connection.execute(
-            f"attach {quote(str(aside))} as published (storage_version {quote(STORAGE_VERSION)})"
+            f"attach {quote(str(aside))} as {shelf.file.stem} "
+            f"(storage_version {quote(STORAGE_VERSION)})"
         )
-        connection.execute("use published")
-        connection.execute("create schema gold")
+        connection.execute(f"use {shelf.file.stem}")
+        connection.execute(f"create schema {shelf.schema}")
         connection.execute("create schema release")
         # A view binds when it is made, and the path that readers see may not exist here. A macro
         # does not: it is made with the path of here, and then again with the readers'.
         connection.execute(_mart_macro(local))
         for mart in marts:
             connection.execute(
-                f"create view gold.{mart} as select * from release.mart({quote(mart)})"
+                f"create view {shelf.schema}.{mart} as select * from release.mart({quote(mart)})"
             )
         connection.execute(_mart_macro(seen_by_readers))
         connection.execute("use memory")
-    durable_rename(aside, home.published_file)
+    aside.chmod(shelf.mode & 0o666)
+    durable_rename(aside, shelf.file)
     with durable_file(shown) as file:
         file.write(seen_by_readers.encode())
 

@@ -1,4 +1,7 @@
-{#- The model says nothing finer than a day: no time type but `updated_at`, no clock in a text. -#}
+{#-
+    The model says nothing finer than a day: no time type but `updated_at`, no clock in a text. The
+    version of a pseudonym, as in v1:20, is none.
+-#}
 {% test day_grain(model) %}
 
 {%- set checks = [] -%}
@@ -10,7 +13,7 @@
         {%- elif column.is_string() -%}
             {%- do checks.append(
                 "select '" ~ column.name ~ "' as column_name from " ~ model ~ " where "
-                ~ regexp_like(column.name, '[0-9]{1,2}:[0-9]{2}') ~ " group by 1"
+                ~ regexp_like(column.name, '(^|[^v0-9])[0-9]{1,2}:[0-9]{2}') ~ " group by 1"
             ) -%}
         {%- endif -%}
     {%- endfor -%}

@@ -27,16 +27,18 @@ TYPES = {
 # What BigQuery's interface calls some types, unless a table was declared otherwise.
 _SPELLED = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL"}
 
+LAYERS = ("silver", "gold", "gold_restricted")
+
 Rows = list[tuple[Any, ...]]
 
 
 def differences(
     duck: Home, client: bigquery.Client, dataset: str = "assay_eu"
 ) -> tuple[dict[str, int], list[str]]:
-    """Compare silver and gold. Returns the rows of each table compared, and what differs."""
+    """Compare silver and both golds. Returns the rows of each table compared, and what differs."""
     compared, found = {}, []
     with duckdb.connect(str(duck.warehouse), read_only=True) as warehouse:
-        for layer in ("silver", "gold"):
+        for layer in LAYERS:
             ours = set(_tables(warehouse, layer))
             theirs = {table.table_id for table in client.list_tables(f"{dataset}_{layer}")}
             found += [f"{layer}.{table} is on one engine only" for table in ours ^ theirs]
@@ -104,7 +106,7 @@ def _in_utc(value: Any) -> Any:
 
 def summary(compared: dict[str, int]) -> str:
     """How many tables and rows were compared, by layer."""
-    return ", ".join(_counts(compared, layer) for layer in ("silver", "gold"))
+    return ", ".join(_counts(compared, layer) for layer in LAYERS)
 
 
 def _counts(compared: dict[str, int], layer: str) -> str:

@@ -73,12 +73,13 @@ def test_the_reader_has_gold_and_nothing_else(service: StandIn, tmp_path: Path):
     assert set(granted["bi@x.example"]) == {"_gold"}
     assert "viewer" in granted["bi@x.example"]["_gold"]
     assert set(granted["in@x.example"]) == {"_bronze"}
-    assert set(granted["dbt@x.example"]) == {"_bronze", "_silver", "_gold", "_vault", "main"}
+    built = {"_silver", "_gold", "_gold_restricted", "main"}
+    assert set(granted["dbt@x.example"]) == built | {"_bronze", "_vault"}
     writes = {layer for layer, role in granted["dbt@x.example"].items() if "editor" in role}
-    assert writes == {"_silver", "_gold", "main"}
+    assert writes == built
 
 
-@pytest.mark.parametrize("layer", ["_bronze", "_silver", "_gold", "_vault"])
+@pytest.mark.parametrize("layer", ["_bronze", "_silver", "_gold", "_gold_restricted", "_vault"])
 def test_nobody_gets_in_by_seeing_the_project(place: Place, layer: str):
     """As BigQuery's own default for a dataset would have it. Who was let in by name stays."""
     client = bigquery_client()
@@ -104,7 +105,8 @@ def test_a_copy_for_recovery_is_made_once_and_nobody_is_granted_it(
         for (_, name), dataset in service.warehouse.datasets.items()
     }
     copied = {name: places for name, places in replicas.items() if places}
-    assert copied == {layer: {"us-west1"} for layer in ("_bronze", "_silver", "_gold")}
+    layers = ("_bronze", "_silver", "_gold", "_gold_restricted")
+    assert copied == {layer: {"us-west1"} for layer in layers}
     grants = [e for d in bigquery_client().list_datasets() for e in _readers(d.dataset_id)]
     assert grants == [f"{place.dataset}_gold"]
 

@@ -28,7 +28,7 @@ PROJECT = os.environ.get("ASSAY_LIVE_BIGQUERY")
 pytestmark = pytest.mark.skipif(
     not PROJECT, reason="runs on BigQuery itself: set ASSAY_LIVE_BIGQUERY to a project of yours"
 )
-LAYERS = ("", "_bronze", "_silver", "_gold", "_vault")
+LAYERS = ("", "_bronze", "_silver", "_gold", "_gold_restricted", "_vault")
 
 
 @pytest.fixture

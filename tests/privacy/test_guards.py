@@ -89,6 +89,17 @@ FAULTS = {
         "'DE' as country, 'login' as action, 500 as attempts, 400 as subjects, "
         "timestamp '2020-01-02' as updated_at",
     ),
+    "the same pseudonym twice in the project": Fault(
+        "own_domain",
+        "top_contributors",
+        "update gold_restricted.top_contributors set contributor = (select max(user_key) "
+        "from silver.int_engagement__contributions where points > 0) where rowid = 0",
+    ),
+    "a pseudonym of a restricted mart in gold": Fault(
+        "no_pii_columns",
+        "contribution_stats",
+        "alter table gold.contribution_stats add column contributor varchar",
+    ),
     "a column of pseudonyms": Fault(
         "no_pii_columns",
         "response_times_daily",

@@ -51,6 +51,8 @@ class Used:
             home.path / "logs",
             home.published,
             home.published_file,
+            home.restricted,
+            home.restricted_file,
         ]
 
 

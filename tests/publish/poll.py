@@ -24,7 +24,9 @@ def main(published: str, stop: Path, mode: str) -> None:
     wrong: list[str] = []
     polls = mixed = 0
     connection = duckdb.connect(published, read_only=True)
-    while not stop.exists():
+    stopped = False
+    while not stopped:  # so it polls once at least
+        stopped = stop.exists()
         time.sleep(0.01)  # or four of these leave no processor for who publishes
         if mode == "fresh":
             connection.close()

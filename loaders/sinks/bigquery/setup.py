@@ -22,8 +22,8 @@ from loaders.sinks.bigquery.errors import Call, Refused, answered
 from loaders.sinks.bigquery.service import Service
 
 VIEWER, EDITOR = "roles/bigquery.dataViewer", "roles/bigquery.dataEditor"
-LAYERS = ("bronze", "silver", "gold", "vault")
-_COPIED = ("bronze", "silver", "gold")  # keys have a backup of their own
+LAYERS = ("bronze", "silver", "gold", "gold_restricted", "vault")
+_COPIED = ("bronze", "silver", "gold", "gold_restricted")  # keys have a backup of their own
 
 # What a dataset's list of rights calls these roles.
 _BASIC = {"READER": VIEWER, "WRITER": EDITOR}
