@@ -151,7 +151,7 @@ def _lay_out(
     columns: dict[str, list[str]],
     now: datetime,
 ) -> tuple[Release, Path]:
-    """Put a release beside those that are there. Returns it and its folder, which no pointer names."""
+    """Put a release beside those that are there. Returns it and its folder; no pointer names it."""
     release_id = f"{now:%Y%m%dT%H%M%S%f}"
     shelf.folder.mkdir(mode=shelf.mode, exist_ok=True)
     aside = shelf.folder / ".new" / release_id

@@ -42,7 +42,7 @@ rated as (
     select
         *,
         sum(case when step = 'approved' then submissions end) over of_category as approved,
-        sum(case when step in ('approved', 'rejected') then submissions end) over of_category as decided
+        sum(case when step != 'created' then submissions end) over of_category as decided
     from counted
     window of_category as (partition by period, period_start, category)
 

@@ -50,7 +50,8 @@ counted as (
         count(case when events > 0 and is_new = 0 then user_key end) as returning_users,
         max(case when events = 0 and is_new = 1 then 1 else 0 end) as lacks_new,
         max(case when events = 0 and is_new = 0 then 1 else 0 end) as lacks_returning,
-        {{ shown_mean('case when events > 0 then profile_share end', 'user_key') }} as profile_completion,
+        {{ shown_mean('case when events > 0 then profile_share end', 'user_key') }}
+            as profile_completion,
         {{ shown_people('user_key', 'events > 0 and profile_share = 1') }} as complete_profiles,
         max(labelled_at) as updated_at
     from people
@@ -98,8 +99,9 @@ rolling as (
     select
         'day' as period,
         cast(days.active_on as timestamp) as period_start,
-        count(distinct case when active_days.active_on > days.active_on - 7 then active_days.user_key end)
-            as wau_rolling_7d,
+        count(distinct case
+            when active_days.active_on > days.active_on - 7 then active_days.user_key
+        end) as wau_rolling_7d,
         count(distinct active_days.user_key) as mau_rolling_30d
     from days
     left join active_days on active_days.active_on between days.active_on - 29 and days.active_on
@@ -110,18 +112,21 @@ rolling as (
 joined as (
 
     select
-        coalesce(counted.period, rolling.period) as period,
-        coalesce(counted.period_start, rolling.period_start) as period_start,
-        coalesce(counted.events, 0) as events,
-        coalesce(counted.active_users, 0) as active_users,
-        case when coalesce(counted.lacks_new, 0) = 0 then coalesce(counted.new_users, 0) end as new_users,
-        case when coalesce(counted.lacks_returning, 0) = 0 then coalesce(counted.returning_users, 0) end
-            as returning_users,
         counted.profile_completion,
         counted.complete_profiles,
         rolling.wau_rolling_7d,
         rolling.mau_rolling_30d,
-        counted.updated_at
+        counted.updated_at,
+        coalesce(counted.period, rolling.period) as period,
+        coalesce(counted.period_start, rolling.period_start) as period_start,
+        coalesce(counted.events, 0) as events,
+        coalesce(counted.active_users, 0) as active_users,
+        case
+            when coalesce(counted.lacks_new, 0) = 0 then coalesce(counted.new_users, 0)
+        end as new_users,
+        case
+            when coalesce(counted.lacks_returning, 0) = 0 then coalesce(counted.returning_users, 0)
+        end as returning_users
     from counted
     full outer join rolling on {{ same('counted', 'rolling', ['period', 'period_start']) }}
 

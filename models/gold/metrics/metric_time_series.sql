@@ -15,11 +15,11 @@ with
 
 figures as (
 
-    {% for fact in metric_contract() -%}
-    select * from (
-        {{ metric_figures(fact, changed.get(fact.model)) }}
-    ) as {{ fact.model }}
-    {{ 'union all' if not loop.last }}
+    {% for fact in metric_contract() %}
+        select * from (
+            {{ metric_figures(fact, changed.get(fact.model)) }}
+        ) as {{ fact.model }}
+        {{ 'union all' if not loop.last }}
     {% endfor %}
 ),
 
@@ -38,11 +38,14 @@ series as (
     select
         metric_name || '/' || period || '/' || day_text
         || case when period = 'hour' then 'T' || hour_text else '' end
-        || case when dimension = 'total' then '' else '/' || dimension || '=' || dimension_value end as id,
+        || case
+            when dimension = 'total' then '' else '/' || dimension || '=' || dimension_value
+        end as id,
         metric_name,
         period as granularity,
         period_start,
-        period_start as timestamp,
+        -- As the interface calls it.
+        period_start as timestamp,  -- noqa: RF04
         case
             when dimension = 'total' then '{}'
             else '{"' || dimension || '":' || {{ json_text('dimension_value') }} || '}'

@@ -35,7 +35,8 @@ points as (
         select
             *,
             case period
-                when 'hour' then 24 * extract(dayofweek from period_start) + extract(hour from period_start)
+                when 'hour'
+                    then 24 * extract(dayofweek from period_start) + extract(hour from period_start)
                 when 'day' then extract(dayofweek from period_start)
                 else 0
             end as season
@@ -56,9 +57,9 @@ judged_points as (
 windows as (
 
     select
-        {% for column in row -%}
-        judged_points.{{ column }},
-        {% endfor -%}
+        {% for column in row %}
+            judged_points.{{ column }},
+        {% endfor %}
         judged_points.value,
         past.value as past_value,
         past.place - judged_points.place as place,
@@ -67,7 +68,8 @@ windows as (
     inner join points as past
         on
             {{ same('judged_points', 'past', season) }}
-            and past.place between judged_points.place - {{ var('trend_window') }} and judged_points.place - 1
+            and judged_points.place > past.place
+            and judged_points.place <= past.place + {{ var('trend_window') }}
     where judged_points.value is not null and past.value is not null
 
 ),
@@ -112,13 +114,13 @@ lines as (
     select
         {{ row | join(', ') }},
         place,
-        past_value as value
+        past_value as height
     from windows
     union all
     select
         {{ row | join(', ') }},
         0 as place,
-        value
+        value as height
     from judged_points
     where value is not null
 
@@ -128,10 +130,10 @@ lines as (
 slopes as (
 
     select
-        {% for column in row -%}
-        earlier.{{ column }},
-        {% endfor -%}
-        (later.value - earlier.value) / (later.place - earlier.place) as slope
+        {% for column in row %}
+            earlier.{{ column }},
+        {% endfor %}
+        (later.height - earlier.height) / (later.place - earlier.place) as slope
     from lines as earlier
     inner join lines as later on {{ same('earlier', 'later', row) }} and earlier.place < later.place
 
@@ -178,14 +180,17 @@ scored as (
         -- One of the window is as far off only by chance.
         spreads.window_points >= {{ var('spike_points') }}
         and (catalogue.is_additive or spreads.people >= {{ var('tail_subjects') }})
-        and abs(judged_points.value - spreads.median) >= {{ var('spike_change') }} * abs(spreads.median)
+        and abs(judged_points.value - spreads.median)
+        >= {{ var('spike_change') }} * abs(spreads.median)
         and (
             judged_points.value > spreads.highest + (spreads.highest - spreads.lowest)
             or judged_points.value < spreads.lowest - (spreads.highest - spreads.lowest)
         ) as is_outside,
-        abs(directions.slope * spreads.window_points) >= {{ var('trend_change') }} * abs(spreads.median)
+        abs(directions.slope * spreads.window_points)
+        >= {{ var('trend_change') }} * abs(spreads.median)
         and abs(directions.rising_pairs) >= 3.3 * sqrt(
-            spreads.window_points * (spreads.window_points + 1) * (2 * spreads.window_points + 7) / 18
+            spreads.window_points * (spreads.window_points + 1)
+            * (2 * spreads.window_points + 7) / 18
         ) as is_steady
     from judged_points
     inner join catalogue on judged_points.name = catalogue.name

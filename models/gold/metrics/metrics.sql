@@ -30,7 +30,8 @@ metrics as (
     select
         totals.id,
         catalogue.category,
-        totals.metric_name as name,
+        -- As the interface calls it.
+        totals.metric_name as name,  -- noqa: RF04
         totals.value,
         catalogue.unit,
         totals.granularity as period,

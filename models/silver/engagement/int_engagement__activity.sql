@@ -37,7 +37,10 @@ activity as (
         events.event_type,
         events.active_on,
         events.active_hour,
-        case when events.active_on = first_days.first_active_on then 'new' else 'returning' end as user_kind,
+        case
+            when events.active_on = first_days.first_active_on then 'new'
+            else 'returning'
+        end as user_kind,
         coalesce(profiles.fields_filled, 0) as fields_filled,
         coalesce(profiles.fields_total, 0) as fields_total
     from events

@@ -23,25 +23,17 @@ first_days as (
     from events
     group by user_key
 
-){% if is_incremental() %},
-
-known as (
-
-    select * from {{ this }}
-
 ),
 
-earlier as (
+changed as (
 
     select first_days.*
     from first_days
-    left join known on first_days.user_key = known.user_key
-    where known.first_active_on is null or first_days.first_active_on < known.first_active_on
+    {% if is_incremental() %}
+        left join {{ this }} as known on first_days.user_key = known.user_key
+        where known.first_active_on is null or first_days.first_active_on < known.first_active_on
+    {% endif %}
 
 )
 
-select * from earlier
-{%- else %}
-
-select * from first_days
-{%- endif %}
+select * from changed

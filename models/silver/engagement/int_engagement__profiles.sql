@@ -31,9 +31,9 @@ profiles as (
     select
         user_key,
         told_on,
-        lead(told_on) over (partition by user_key order by told_on) as told_again_on,
         fields_filled,
-        fields_total
+        fields_total,
+        lead(told_on) over (partition by user_key order by told_on) as told_again_on
     from last_of_day
 
 )

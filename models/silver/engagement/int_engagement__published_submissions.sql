@@ -32,7 +32,7 @@ sized as (
         submissions.event_id,
         submissions.batch_id,
         {{ utc_day('submissions.occurred_at') }} as submitted_on,
-        {{ utc_hour('submissions.occurred_at') }} as hour,
+        {{ utc_hour('submissions.occurred_at') }} as submitted_hour,
         submissions.step != 'created' as is_decision,
         submissions.step,
         submissions.category,
@@ -50,7 +50,7 @@ sized as (
     subject='user_key',
     keys=['submitted_on', 'is_decision', 'step'],
     labels=['category', 'file_type', 'size_band'],
-    hour='hour',
+    hour='submitted_hour',
     joint=['category']
 ) }}
 
@@ -60,7 +60,7 @@ published as (
         event_id,
         batch_id,
         submitted_on,
-        published_hour,
+        published_submitted_hour as published_hour,
         step,
         published_category as category,
         published_file_type as file_type,

@@ -8,13 +8,13 @@ with
 
 known as (
 
-    {% for fact in metric_contract() -%}
-    select
-        min({{ fact.day }}) as first_day,
-        max({{ fact.day }}) as last_day
-    from {{ ref(fact.model) }}
-    where is_published
-    {{ 'union all' if not loop.last }}
+    {% for fact in metric_contract() %}
+        select
+            min({{ fact.day }}) as first_day,
+            max({{ fact.day }}) as last_day
+        from {{ ref(fact.model) }}
+        where is_published
+        {{ 'union all' if not loop.last }}
     {% endfor %}
 ),
 
