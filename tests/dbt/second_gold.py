@@ -36,11 +36,12 @@ def events_of(folder: Path) -> pd.DataFrame:
             row = json.loads(line)
             if str(row.get("event_id", "")).startswith("refused"):
                 continue
+            payload = row["metadata"] if "metadata" in row else row["payload"]
             rows[row.get("id") or row["event_id"]] = {
                 "event_type": row.get("type") or row["event_type"],
                 "user": row.get("userId") or row["player_id"],
                 "at": row.get("timestamp") or row["occurred_at"],
-                **{_snake(name): v for name, v in (row.get("metadata") or row["payload"]).items()},
+                **{_snake(name): value for name, value in payload.items()},
             }
     events = pd.DataFrame(rows.values())
     events["at"] = pd.to_datetime(events["at"], utc=True).dt.tz_localize(None)

@@ -32,7 +32,8 @@ people as (
         user_key,
         count(case when is_published then 1 end) as events,
         max(case when user_kind = 'new' then 1 else 0 end) as is_new,
-        max_by({{ ratio('fields_filled', 'fields_total') }}, active_on) as profile_share,
+        max_by({{ ratio('fields_filled', 'fields_total') }}, case when is_published then active_on end)
+            as profile_share,
         max(labelled_at) as labelled_at
     from placed
     group by period, period_start, user_key
