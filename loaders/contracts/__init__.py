@@ -89,7 +89,11 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """One bronze table: what may land in it."""
+    """One bronze table: what may land in it.
+
+    Rows are kept for `retention_days`; where there are `lock_days`, nothing may delete them earlier
+    than that, whatever the retention comes to be.
+    """
 
     table: str
     description: str
@@ -97,6 +101,7 @@ class Contract:
     key: str
     event_time: str
     retention_days: int
+    lock_days: int | None = None
     subject: tuple[str, ...] = ()
     overflow: str | None = None
     partition_by: str = "ingest_date"

@@ -59,6 +59,7 @@ _TABLE_META: dict[str, Any] = {
         "partition_by": {"enum": ["ingest_date"]},
         "cluster_by": _WORDS,
         "retention_days": {"type": "integer", "minimum": 1},
+        "lock_days": {"type": "integer", "minimum": 1},
         "silver": _NAME,
         "duplicates": _NAME,
     },
@@ -126,6 +127,11 @@ def check_sense(file: str, table: dict[str, Any]) -> None:
                     f"{where}, column {name}: named in meta, but not declared. "
                     f"Declare it, or mend meta.{key}."
                 )
+    if meta.get("lock_days", 0) > meta["retention_days"]:
+        raise ContractError(
+            f"{where}: meta.retention_days is shorter than lock_days, in which nothing may be "
+            "deleted. Keep rows for longer."
+        )
     for column in table["columns"]:
         for reason in _contradictions(column, meta):
             raise ContractError(f"{where}, column {column['name']}: {reason}")

@@ -57,10 +57,11 @@ class Release:
 
 
 def publish(home: Home) -> Release:
-    """Publish the warehouse's gold. Raises AssayError unless the last build was green."""
+    """Publish the warehouse's gold. For who has the turn. Raises AssayError unless it is green."""
     now = datetime.now(UTC)
     release_id = f"{now:%Y%m%dT%H%M%S%f}"
     aside = home.published / ".new" / release_id
+    shutil.rmtree(aside.parent, ignore_errors=True)  # what a killed publication wrote
     with open_warehouse(home) as warehouse:
         build_id = _green_build(warehouse)
         columns = _columns(warehouse)
@@ -106,19 +107,23 @@ def open_warehouse(home: Home) -> duckdb.DuckDBPyConnection:
 
 def _green_build(warehouse: duckdb.DuckDBPyConnection) -> str:
     try:
-        row = warehouse.execute(
-            "select build_id, is_green, failed_nodes from last_build"
-        ).fetchone()
+        builds = warehouse.sql("from last_build").to_arrow_table().to_pylist()
     except duckdb.CatalogException:
-        row = None
-    if row is None:
+        builds = []
+    if not builds:
         raise AssayError("Nothing to publish: there was no build yet. Run: dbt build")
-    if not row[1]:
+    (build,) = builds
+    if not build["is_green"]:
         raise AssayError(
-            f"Not published: {row[2]} nodes of the last build failed. Readers keep the last green "
-            "one. Mend what logs/dbt.log names, and build again."
+            f"Not published: {build['failed_nodes']} nodes of the last build failed. Readers keep "
+            "the last green one. Mend what logs/dbt.log names, and build again."
         )
-    return str(row[0])
+    if red := build.get("red_models"):
+        raise AssayError(
+            f"Not published: {', '.join(red.split())} failed in an earlier build, and the last one "
+            "left them out. Readers keep the last green gold. Run: assay refresh"
+        )
+    return str(build["build_id"])
 
 
 def _columns(warehouse: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
