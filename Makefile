@@ -10,7 +10,7 @@ READY := .venv/ready-$(shell cat requirements.lock pyproject.toml | cksum | cut 
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
 help: ## Show what can be made
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
 
 setup: $(READY) ## Make .venv with the locked versions
 
@@ -27,9 +27,10 @@ $(READY):
 
 demo: setup ## Land demo events, build, publish, and show what came of them
 	@$(BIN)/assay init
-	@test -f $(HOME_DIR)/demo/deposit_attempts-01.jsonl || $(BIN)/assay demo-data --events $(DEMO_EVENTS)
+	@test -f $(HOME_DIR)/demo/platform_events-01.jsonl || $(BIN)/assay demo-data --events $(DEMO_EVENTS)
 	@$(BIN)/assay land attempts $(HOME_DIR)/demo/attempts-*
 	@$(BIN)/assay land deposit_attempts $(HOME_DIR)/demo/deposit_attempts-*
+	@$(BIN)/assay land platform_events $(HOME_DIR)/demo/platform_events-*
 	@$(BIN)/assay refresh
 	@$(BIN)/python -m loaders.demo.tour
 
@@ -48,7 +49,16 @@ docs: setup ## Write the dbt documentation site to target/
 bench: setup ## Measure landing against plain DuckDB
 	@$(BIN)/python benchmarks/landing.py
 
+bench-collector: setup ## Measure the collector, some 20 minutes
+	@$(BIN)/python benchmarks/collecting.py
+	@$(BIN)/python benchmarks/freshness.py 60
+	@$(BIN)/python benchmarks/freshness.py 300
+	@$(BIN)/python benchmarks/flood.py
+	@$(BIN)/python benchmarks/flood.py 60 1
+	@$(BIN)/python benchmarks/backlog.py
+	@$(BIN)/python benchmarks/outage.py
+
 clean: ## Remove what was built; the home and .venv stay
 	rm -rf target logs .cache build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
-.PHONY: help setup demo test test-long lint docs bench clean
+.PHONY: help setup demo test test-long lint docs bench bench-collector clean

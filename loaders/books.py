@@ -19,8 +19,9 @@ from loaders.home import Home, connect, quote
 class BatchBooks:
     """One batch. `silver` and `silver_duplicates` are null until a build has read the batch.
 
-    `ledger_lines` should be 1. `was_read` says that a green build of the batch's silver model began
-    after the batch was landed.
+    `ledger_lines` should be 1. `was_read` says that the last build of the batch's silver model
+    began after the batch was landed, `lines_differ` that silver and its duplicates have other lines
+    of it than bronze.
     """
 
     batch_id: str
@@ -35,6 +36,7 @@ class BatchBooks:
     silver_duplicates: int | None
     ledger_lines: int
     was_read: bool
+    lines_differ: bool
 
     @property
     def problem(self) -> str | None:
@@ -47,7 +49,9 @@ class BatchBooks:
             return "accepted is not what bronze holds"
         if self.rejected != self.dead_letters:
             return "rejected is not what the dead letters hold"
-        if self.silver is not None and self.bronze != self.silver + (self.silver_duplicates or 0):
+        if self.silver is not None and (
+            self.lines_differ or self.bronze != self.silver + (self.silver_duplicates or 0)
+        ):
             return "bronze is not silver + duplicates"
         if self.silver is None and self.bronze and self.was_read:
             return "a build has read it, and silver has nothing of it"
@@ -56,7 +60,7 @@ class BatchBooks:
     def as_dict(self) -> dict[str, Any]:
         """For --json."""
         facts = asdict(self)
-        del facts["ledger_lines"], facts["was_read"]
+        del facts["ledger_lines"], facts["was_read"], facts["lines_differ"]
         return {**facts, "problem": self.problem}
 
 
@@ -93,13 +97,14 @@ def read_books(home: Home) -> tuple[list[BatchBooks], str | None]:
             coalesce(
                 (
                     select bool_or(
-                        is_green and started_at > ledger.finished_at
+                        started_at > ledger.finished_at
                         and list_contains(string_split(models, ' '), landed.silver_model)
                     )
                     from last_build
                 ),
                 false
-            )
+            ),
+            coalesce(landed.line_total != silver.line_total, false)
         from batches
         left join ledger using (batch_id)
         left join landed using (batch_id)
@@ -128,7 +133,8 @@ def _read_bronze(home: Home) -> dict[str, pa.Table]:
     )
     events = " union all ".join(
         f"select batch_id, {quote(table)} as table_name, "
-        f"{quote(contract_of(table).silver or '')} as silver_model, count(*) as row_total "
+        f"{quote(contract_of(table).silver or '')} as silver_model, count(*) as row_total, "
+        "sum(line_number) as line_total "
         f"from bronze.{table} where {condition} group by batch_id"
         for table, condition in held.items()
     )
@@ -157,15 +163,15 @@ def _read_bronze(home: Home) -> dict[str, pa.Table]:
 
 def _count_silver(home: Home, connection: duckdb.DuckDBPyConnection) -> str | None:
     """Make the tables `silver` and `last_build` from the warehouse, empty if it cannot be read."""
-    connection.execute("create table silver (batch_id varchar, kept bigint, others bigint)")
     connection.execute(
-        "create table last_build (is_green boolean, started_at timestamp, models varchar)"
+        "create table silver (batch_id varchar, kept bigint, others bigint, line_total hugeint)"
     )
+    connection.execute("create table last_build (started_at timestamp, models varchar)")
     try:
         with reading(home) as warehouse:
             there = warehouse.tables()
             if "main.last_build" in there:
-                builds = warehouse.query("select is_green, started_at, models from main.last_build")
+                builds = warehouse.query("select started_at, models from main.last_build")
                 connection.from_arrow(builds).insert_into("last_build")
             for contract in load_contracts().values():
                 if {f"silver.{contract.silver}", f"silver.{contract.duplicates}"} <= there:
@@ -174,11 +180,14 @@ def _count_silver(home: Home, connection: duckdb.DuckDBPyConnection) -> str | No
                         select
                             batch_id,
                             count(case when kept then 1 end) as kept,
-                            count(case when not kept then 1 end) as others
+                            count(case when not kept then 1 end) as others,
+                            sum(line_number) as line_total
                         from (
-                            select batch_id, true as kept from silver.{contract.silver}
+                            select batch_id, line_number, true as kept
+                            from silver.{contract.silver}
                             union all
-                            select batch_id, false as kept from silver.{contract.duplicates}
+                            select batch_id, line_number, false as kept
+                            from silver.{contract.duplicates}
                             where table_name = {quote(contract.table)}
                         ) as rows_of_silver
                         group by batch_id

@@ -3,7 +3,7 @@
 A batch is several files: its rows, its dead letters, its line in the ledger. They are written into
 a folder of their own, fsynced, and committed by one rename of that folder. Only then does the sink
 move them to where readers look, the ledger last. Whoever comes next finishes a move that was cut
-short.
+short, in the way that the folder's name says: what was begun as a stream is never loaded.
 """
 
 from __future__ import annotations
@@ -22,22 +22,28 @@ from loaders.contracts import contract_of
 from loaders.durable import durable_file, durable_rename, fsync_folder
 from loaders.errors import AssayError
 from loaders.home import Home
-from loaders.leases import leased, sweep
+from loaders.leases import STAGING, leased, sweep
 from loaders.sinks import sink_of
+from loaders.sinks.protocol import STREAMED
 
-_STAGING = ".staging"
 _COMMITTED = ".committed"
 
 
 class Batch:
-    """The files of one batch while they are written."""
+    """The files of one batch while they are written.
 
-    def __init__(self, home: Home, batch_id: str, ingested_at: datetime) -> None:
+    One that is `prompt` goes by stream, where the sink has such a way and all of its rows fit.
+    """
+
+    def __init__(
+        self, home: Home, batch_id: str, ingested_at: datetime, prompt: bool = False
+    ) -> None:
         self._home = home
         self._sink = sink_of(home)
+        self._streams = prompt
         self.batch_id = batch_id
         self.ingested_at = ingested_at
-        self._folder = home.bronze / _STAGING / batch_id
+        self._folder = home.bronze / STAGING / batch_id
         shutil.rmtree(self._folder, ignore_errors=True)
         self._files = contextlib.ExitStack()
         self._writers: dict[str, pq.ParquetWriter] = {}
@@ -51,8 +57,9 @@ class Batch:
             self._writers[table] = self._files.enter_context(
                 pq.ParquetWriter(file, self._sink.schema(table), compression="zstd")
             )
-        day = self.ingested_at.date()
-        self._writers[table].write_table(self._sink.shaped(table, rows, day))
+        shaped = self._sink.shaped(table, rows, self.ingested_at.date())
+        self._streams = self._streams and self._sink.streams(shaped)
+        self._writers[table].write_table(shaped)
 
     def commit(self) -> None:
         """Make the batch's files durable, then visible, all or none."""
@@ -61,7 +68,8 @@ class Batch:
             if folder.is_dir():
                 fsync_folder(folder)
         fsync_folder(self._folder)
-        committed = self._home.bronze / _COMMITTED / self.batch_id
+        name = self.batch_id + (STREAMED if self._streams else "")
+        committed = self._home.bronze / _COMMITTED / name
         committed.parent.mkdir(parents=True, exist_ok=True)
         durable_rename(self._folder, committed)
         self._sink.publish(committed)
@@ -75,7 +83,7 @@ class Batch:
 
 def batch_lock(home: Home, batch_id: str) -> AbstractContextManager[None]:
     """Let one process at a time land a batch."""
-    return leased(home.bronze / _STAGING / batch_id)
+    return leased(home.bronze / STAGING / batch_id)
 
 
 def is_landed(home: Home, batch_id: str) -> bool:
@@ -111,7 +119,7 @@ def recover(home: Home) -> int:
     What a process wrote that died before it committed is people's data in nobody's care: it goes.
     A batch that cannot be moved holds up no other; the first such failure is raised at the end.
     """
-    sweep(home.bronze / _STAGING)
+    sweep(home.bronze / STAGING)
     committed = sorted((home.bronze / _COMMITTED).glob("*"))
     failures = []
     for folder in committed:

@@ -43,6 +43,13 @@ def fsync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def durable_folder(folder: Path, mode: int = 0o777) -> None:
+    """Make a folder, and those above it that are missing; they are on disk when this returns."""
+    for missing in [path for path in (*reversed(folder.parents), folder) if not path.exists()]:
+        missing.mkdir(mode, exist_ok=True)  # another process may be faster
+        fsync_folder(missing.parent)
+
+
 def durable_rename(source: Path, target: Path) -> None:
     """Rename within one file system, replacing the target, and make the new name durable."""
     source.replace(target)

@@ -1,7 +1,8 @@
-"""Gaps: numbers that a producer gave to events which bronze does not hold.
+"""Gaps: numbers that a producer gave to events of which nothing came.
 
 A producer may number its events (`producer`, `sequence`). What is missing between the first and
-the last number that bronze holds was lost on the way, was refused, or is still to come.
+the last number that bronze or the dead letters hold was lost on the way, was refused where its
+number could not be read, or is still to come. The mart `loss_ledger` says the same, by day.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from loaders.home import Home, quote
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Numbers `first` to `last` of a producer, of which bronze holds none."""
+    """Numbers `first` to `last` of a producer, of which none was received."""
 
     table_name: str
     producer: str
@@ -35,13 +36,14 @@ def read_gaps(home: Home) -> list[Gap]:
         for table, contract in load_contracts().items()
         if contract.silver and {"producer", "sequence"} <= {c.name for c in contract.columns}
     ]
-    numbered = " union all ".join(
-        f"select {quote(table)} as table_name, producer, sequence from bronze.{table}"
-        for table in tables
-    )
+    sources = [
+        *(f"select {quote(t)} as table_name, producer, sequence from bronze.{t}" for t in tables),
+        "select table_name, producer, sequence from bronze.dead_letters",
+    ]
+    numbered = " union all ".join(sources)
     found = bronze.query(
         home,
-        tables,
+        [*tables, "dead_letters"],
         f"""
         with numbers as (
             select distinct table_name, producer, sequence

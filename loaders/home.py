@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from loaders import vault
+from loaders.compaction.switch import undisturbed
 from loaders.contracts import load_contracts
 from loaders.durable import durable_file, durable_rename, fsync_folder
 from loaders.errors import AssayError
@@ -23,6 +26,7 @@ RESIDENCIES = ("eu", "us")
 
 # Every table has one file without rows, so that a table nobody has landed in can still be read.
 _SCHEMA_PARTITION = "ingest_date=1970-01-01"
+SCHEMA_FILE = "schema.parquet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,30 +181,55 @@ def _place(target: Target | None) -> str:
     return f"on BigQuery in {target.project}.{target.dataset} ({target.location})"
 
 
-def bronze_reader(home: Home, *tables: str) -> duckdb.DuckDBPyConnection:
+@contextlib.contextmanager
+def bronze_reader(home: Home, *tables: str) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection in which every bronze table is a view over its Parquet files.
 
     Where `tables` are named, only these are: what is wrong with the files of others is no matter.
-    Raises AssayError where the home is older than a table, or where a file is damaged.
+    No file is merged away until the block ends. Raises AssayError where the home is older than a
+    table, or where a file is damaged.
     """
-    connection = connect()
-    connection.execute("create schema bronze")
-    for table in tables or load_contracts():
-        if not (home.bronze / table).is_dir():
-            raise AssayError(f"{home.path} has no table {table} yet. Run: assay init")
-        try:
-            connection.execute(
-                f"create view bronze.{table} as select * from read_parquet("
-                f"{quote(home.glob(table))}, union_by_name = true, hive_partitioning = true)"
-            )
-        except duckdb.Error as error:
-            connection.close()
-            damaged = next(filter(_is_damaged, sorted(home.bronze.glob(f"{table}/**/*.parquet"))))
-            raise AssayError(
-                f"{damaged.relative_to(home.path)} is damaged ({type(error).__name__}). Fetch it "
-                "from a backup, or take it and its ledger line away and land the file again."
-            ) from None
-    return connection
+    with undisturbed(home.bronze), connect() as connection:
+        connection.execute("create schema bronze")
+        for table in tables or load_contracts():
+            _view(home, table, connection)
+        yield connection
+
+
+def _view(home: Home, table: str, connection: duckdb.DuckDBPyConnection) -> None:
+    if not (home.bronze / table).is_dir():
+        raise AssayError(f"{home.path} has no table {table} yet. Run: assay init")
+    try:
+        connection.execute(
+            f"create view bronze.{table} as select * from read_parquet("
+            f"{quote(home.glob(table))}, union_by_name = true, hive_partitioning = true)"
+        )
+    except duckdb.Error as error:
+        damaged = next(filter(_is_damaged, sorted(home.bronze.glob(f"{table}/**/*.parquet"))))
+        raise damaged_file(home, damaged, error) from None
+
+
+def damaged_file(home: Home, file: Path, error: Exception) -> AssayError:
+    """What to say of a file of bronze that cannot be read."""
+    return AssayError(
+        f"{file.relative_to(home.path)} is damaged ({type(error).__name__}). Fetch it from a "
+        "backup or, if it and the file with its ledger line hold no other batch, take both away "
+        "and land the file again."
+    )
+
+
+def lacking(home: Home) -> str | None:
+    """What a home of an earlier version does not have yet, and what to do; None where all is there.
+
+    Goes by the files without rows, which `init` writes anew.
+    """
+    for table, contract in load_contracts().items():
+        file = home.bronze / table / _SCHEMA_PARTITION / SCHEMA_FILE
+        there = set(pq.read_schema(file).names) if file.exists() else set()
+        for column in contract.kept_columns:
+            if column.name not in there:
+                return f"{home.path} has no column {table}.{column.name} yet. Run: assay init"
+    return None
 
 
 def _is_damaged(file: Path) -> bool:
@@ -230,7 +259,7 @@ def _make_bronze(home: Home) -> None:
         aside = folder / f"schema-{secrets.token_hex(4)}.new"  # several may make a home at once
         with durable_file(aside) as file:
             pq.write_table(contract.arrow_schema.empty_table(), file)
-        durable_rename(aside, folder / "schema.parquet")
+        durable_rename(aside, folder / SCHEMA_FILE)
         fsync_folder(folder)
         fsync_folder(folder.parent)
     fsync_folder(home.bronze)

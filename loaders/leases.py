@@ -1,4 +1,7 @@
-"""Leases: a folder that one process works in, and that is swept away if the process dies."""
+"""Leases: a folder that one process works in, and that is swept away if the process dies.
+
+And locks of a folder that stays, shared or not. The system ends both with their process.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,42 @@ import contextlib
 import fcntl
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+# Where in bronze such folders are, out of readers' sight.
+STAGING = ".staging"
+
+_POLL_SECONDS = 0.005
+
 
 class BusyError(Exception):
     """Another process has the folder."""
+
+
+@contextlib.contextmanager
+def locked(folder: Path, alone: bool, wait: float) -> Iterator[None]:
+    """Lock a folder that is there, alone or together with all who share it.
+
+    Raises BusyError where others hold it otherwise for longer than `wait` seconds. Who waits to
+    have it alone keeps nobody from sharing it.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        deadline = time.monotonic() + wait
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_NB | (fcntl.LOCK_EX if alone else fcntl.LOCK_SH))
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise BusyError from None
+                time.sleep(_POLL_SECONDS)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ from loaders import vault
 from loaders.books import read_books
 from loaders.checks import last_results
 from loaders.collector.backlog import Backlog, read_backlog
+from loaders.compaction.plan import MANY, small_files
 from loaders.errors import AssayError
 from loaders.gold.publish import current_release
 from loaders.gold.warehouse import reading
@@ -54,6 +55,9 @@ def read_status(home: Home) -> dict[str, Any]:
         )
     spool, trouble = _spool(home)
     attention += trouble
+    small = 0 if home.bigquery else small_files(home)
+    if small >= MANY:
+        attention.append(f"{small} small files of bronze slow every reader. Run: assay compact")
     codes = waiting(home)
     if codes:
         counts = ", ".join(f"{code} {count}" for code, count in codes.items())
@@ -73,6 +77,7 @@ def read_status(home: Home) -> dict[str, Any]:
         "release_id": release.release_id if release else None,
         "published_age_seconds": age,
         "spool": asdict(spool) if spool else None,
+        "small_files": small,
         "attention": attention,
     }
 
@@ -144,6 +149,7 @@ def lines(facts: dict[str, Any]) -> list[str]:
         f"last check  {f'{checked:%Y-%m-%d %H:%M} UTC' if checked else 'none'}",
         f"published   {published}",
         *([_spool_line(facts["spool"])] if facts["spool"] else []),
+        *([f"bronze      {facts['small_files']} small files"] if facts["small_files"] else []),
         *(f"attention   {what}" for what in facts["attention"]),
     ]
 

@@ -73,6 +73,7 @@ class Demo:
     files: list[Path]
     key: dict[str, Any]
     deposits: dict[str, Any]
+    events: dict[str, Any]
 
 
 @pytest.fixture
@@ -122,7 +123,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
             done.touch()
     files = sorted((made.path / "demo").glob("attempts-*"))
     key = json.loads((made.path / "demo" / "answer_key.json").read_text(encoding="utf-8"))
-    return Demo(made, files, key["attempts"], key["deposit_attempts"])
+    return Demo(made, files, key["attempts"], key["deposit_attempts"], key["platform_events"])
 
 
 def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -138,7 +139,7 @@ def build_demo(home: Home) -> None:
     init_home(home.path)
     folder = home.path / "demo"
     write_demo(folder, DEMO_EVENTS, 7, DEMO_END)
-    for table in ("attempts", "deposit_attempts"):
+    for table in ("attempts", "deposit_attempts", "platform_events"):
         for file in sorted(folder.glob(f"{table}-*")):
             land_file(home, table, file)
     run_dbt(home, "build", DBT_EXCLUDE_RESOURCE_TYPES="")

@@ -96,7 +96,7 @@ SUITES: dict[str, tuple[int, Callable[[], bool]]] = {
     "lint": (50, lint),
     "dbt": (190, pytest("tests/dbt")),
     "loaders and faults": (420, pytest("tests/loaders", "tests/faults")),
-    "collector and client": (120, pytest("tests/collector", "tests/client")),
+    "collector and client": (170, pytest("tests/collector", "tests/client")),
     "parity": (220, pytest("tests/parity")),
     "privacy": (170, pytest("tests/privacy")),
     "publish and readme": (180, pytest("tests/publish", "tests/readme")),

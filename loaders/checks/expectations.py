@@ -35,7 +35,7 @@ def columns_of(contract: Contract, there: list[str], version: str) -> list[Colum
     return [
         column
         for column in contract.kept_columns
-        if column.name in there or not _is_later(column.since, version)
+        if column.name in there or not is_later(column.since, version)
     ]
 
 
@@ -107,7 +107,8 @@ def _of_values(column: Column, now: datetime) -> list[Expectation]:
     return found
 
 
-def _is_later(since: str | None, version: str) -> bool:
+def is_later(since: str | None, version: str) -> bool:
+    """Whether a column came with a later version than this one."""
     return since is not None and _parts(since) > _parts(version)
 
 

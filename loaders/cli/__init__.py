@@ -11,6 +11,7 @@ from loaders.cli.audit import audit_group
 from loaders.cli.check import check_batches
 from loaders.cli.collect import collect, token_group
 from loaders.cli.common import Commands
+from loaders.cli.compact import compact_bronze
 from loaders.cli.contracts import contracts_group
 from loaders.cli.gold import publish_gold, refresh_gold
 from loaders.cli.home import demo_data, init, show_status
@@ -37,6 +38,7 @@ for command in (
     check_batches,
     collect,
     token_group,
+    compact_bronze,
     contracts_group,
     publish_gold,
     refresh_gold,

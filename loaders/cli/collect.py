@@ -12,6 +12,7 @@ import click
 
 from loaders.cli.common import FILE, everywhere, say
 from loaders.collector import tokens
+from loaders.compaction.plan import MANY
 from loaders.contracts import load_contracts
 from loaders.errors import AssayError
 from loaders.home import Home, open_home
@@ -26,14 +27,22 @@ from loaders.residencies import residency_by_region
 @click.option(
     "--max-spool-mb", default=8192, show_default=True, type=click.IntRange(1), help="What may wait."
 )
+@click.option(
+    "--compact-at",
+    default=MANY,
+    show_default=True,
+    type=click.IntRange(0),
+    help="Merge small files of bronze once there are so many. 0: never.",
+)
 @click.option("--ssl-certfile", type=FILE, help="Certificate; TLS is on where there is one.")
 @click.option("--ssl-keyfile", type=FILE, help="Its key.")
 @click.option("--ssl-ca-certs", type=FILE, help="Whose certificates clients must show (mTLS).")
 @everywhere
-def collect(
+def collect(  # noqa: PLR0913, PLR0917 - one argument per option
     host: str,
     port: int,
     max_spool_mb: int,
+    compact_at: int,
     ssl_certfile: Path | None,
     ssl_keyfile: Path | None,
     ssl_ca_certs: Path | None,
@@ -59,7 +68,7 @@ def collect(
         tls = {"ssl_certfile": ssl_certfile, "ssl_keyfile": ssl_keyfile}
     if ssl_ca_certs:
         tls |= {"ssl_ca_certs": str(ssl_ca_certs), "ssl_cert_reqs": ssl.CERT_REQUIRED}
-    left = serve(opened, Options(host, port, max_spool_mb << 20, tls))
+    left = serve(opened, Options(host, port, max_spool_mb << 20, compact_at, tls))
     say(as_json, {"backlog_records": left}, [f"Ended. {left} records wait to land."])
 
 

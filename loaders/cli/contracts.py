@@ -9,19 +9,19 @@ from pathlib import Path
 import click
 
 from loaders.cli.common import everywhere, say
-from loaders.contracts import changes as contract_changes
+from loaders.contracts import event_pages, lock
 
 
 @click.group("contracts")
 def contracts_group() -> None:
-    """Changes of the contracts in models/bronze."""
+    """Changes of the contracts and of the event registry in models/bronze."""
 
 
 @contracts_group.command("check")
 @everywhere
 def check_contracts(home: Path | None, as_json: bool) -> None:
     """List what changed since it was last accepted. Exits with 1 if a change is incompatible."""
-    changes = contract_changes.pending()
+    changes = lock.pending()
     refused = [change for change in changes if not change.is_compatible]
     facts = {"changes": [asdict(c) | {"is_compatible": c.is_compatible} for c in changes]}
     total = f"{len(changes)} changes, {len(refused)} incompatible."
@@ -34,7 +34,11 @@ def check_contracts(home: Path | None, as_json: bool) -> None:
 @contracts_group.command("accept")
 @everywhere
 def accept_contracts(home: Path | None, as_json: bool) -> None:
-    """Record the contracts as they are now, if every change is compatible."""
-    changes = contract_changes.accept()
+    """Record the contracts as they are now, if every change is compatible.
+
+    The list of event types in docs/events.md is made anew.
+    """
+    changes = lock.accept()
+    event_pages.write_page()
     facts = {"accepted": [asdict(change) for change in changes]}
     say(as_json, facts, [*map(str, changes), f"Accepted {len(changes)} changes."])

@@ -20,3 +20,14 @@ class Batch:
     def key(self) -> str:
         """32 hexadecimal digits that follow from the events, so that every process agrees."""
         return hashlib.sha256(self.body).hexdigest()[:32]
+
+    def halves(self) -> tuple[Batch, Batch]:
+        """The first and the second half of the events. There must be two at least."""
+        lines = self.body.splitlines(keepends=True)
+        middle = len(lines) // 2
+        first, second = b"".join(lines[:middle]), b"".join(lines[middle:])
+        weight = self.weight // 2
+        return (
+            Batch(first, middle, weight),
+            Batch(second, len(lines) - middle, self.weight - weight),
+        )

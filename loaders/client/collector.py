@@ -29,6 +29,7 @@ class Verdict(Enum):
 
     TAKEN = "taken"
     LATER = "later"
+    TOO_LARGE = "too large"
     NEVER = "never"
 
 
@@ -50,14 +51,25 @@ class Answer:
 class Collector:
     """The collector at `url`. For one thread. Raises ValueError for a url or token of no use."""
 
-    def __init__(self, url: str, token: str, table: str, timeout: float) -> None:
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        table: str,
+        timeout: float,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("the collector's url must be like https://host:port")
         if not _TOKEN.fullmatch(token):
             raise ValueError("the collector's token must be printable ASCII without spaces")
         self._host, self._port, self._timeout = parts.hostname, parts.port, timeout
-        self._tls = ssl.create_default_context() if parts.scheme == "https" else None
+        self._tls: ssl.SSLContext | None = None
+        if parts.scheme == "https":
+            self._tls = ssl_context or ssl.create_default_context()
+        elif ssl_context is not None:
+            raise ValueError("an ssl_context needs a url of https")
         self._path = f"{parts.path.rstrip('/')}/v1/{quote(table, safe='')}:batch"
         self._headers = {
             "Authorization": f"Bearer {token}",
@@ -126,6 +138,8 @@ def judge(status: int, content: bytes, retry_after: str | None, events: int) -> 
         return taken or Answer(Verdict.LATER, "garbled")
     code = said.get("code")
     known = code if isinstance(code, str) and _CODE.fullmatch(code) else f"http_{status}"
+    if status == 413:
+        return Answer(Verdict.TOO_LARGE, known)
     if 400 <= status < 500 and status not in LATER:
         return Answer(Verdict.NEVER, known)
     return Answer(Verdict.LATER, known, retry_after=_seconds(retry_after))

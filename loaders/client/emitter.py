@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from loaders.client.collector import Collector
 from loaders.client.ids import uuid7
 from loaders.client.outbox import Outbox, Settings
 
@@ -43,7 +42,7 @@ class Emitter:
     ) -> None:
         folder = Path(spool_dir) if spool_dir is not None else None
         self._settings = Settings(url, token, table, producer, folder, **settings)
-        Collector(url, token, table, self._settings.timeout)  # says what is wrong with them
+        self._settings.collector()  # says what is wrong with them
         self._outbox: Outbox | None = None
         self._starting = threading.Lock()
         self._is_closed = False

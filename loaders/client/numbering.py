@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import mmap
+import re
 import struct
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from loaders.durable import durable_file, durable_rename, fsync_folder
 _NEXT = struct.Struct("<Q")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _CLOSED = "closed"
+_NOT_PLAIN = re.compile(r"[^A-Za-z0-9._-]+")  # what the dead letters and gold take no name with
 
 
 class Numbers:
@@ -99,8 +101,10 @@ class KeptNumbers(Numbers):
 
 
 def new_producer(name: str) -> str:
-    """A name that no other process has or had."""
-    return f"{name}-{uuid7().replace('-', '')}"
+    """A name that no other process has or had, in plain letters."""
+    plain = _NOT_PLAIN.sub("-", name)[:64]
+    begins_well = plain[:1].isalpha()
+    return f"{plain if begins_well else f'app-{plain}'}-{uuid7().replace('-', '')}"
 
 
 def _boot_id() -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import random
+import ssl
 import threading
 import time
 from collections import deque
@@ -35,7 +36,10 @@ _MAX_RETRY_AFTER = 3600.0  # what is asked beyond it is a mistake
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How an emitter works. Sizes are in bytes, times in seconds."""
+    """How an emitter works. Sizes are in bytes, times in seconds.
+
+    `ssl_context` is for certificates that are not the system's, or to show one of one's own.
+    """
 
     url: str
     token: str
@@ -51,6 +55,11 @@ class Settings:
     timeout: float = 10.0
     backoff: float = 0.1
     max_backoff: float = 30.0
+    ssl_context: ssl.SSLContext | None = None
+
+    def collector(self) -> Collector:
+        """The collector that they name. Raises ValueError for a url or a token of no use."""
+        return Collector(self.url, self.token, self.table, self.timeout, self.ssl_context)
 
 
 class Outbox:
@@ -58,12 +67,14 @@ class Outbox:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._collector = Collector(settings.url, settings.token, settings.table, settings.timeout)
+        self._collector = settings.collector()
         self._place, self._spool, numbers = self._open_spool()
         self.producer = numbers.producer
         self._numbers = numbers
         self.memory = Memory(numbers, settings.max_memory)
         self._held: deque[Batch] = deque()  # waiting in memory, where there is no spool for them
+        # What the collector takes at once, as far as it has refused more.
+        self._fitting_events, self._fitting_bytes = settings.batch_events, settings.batch_bytes
         self._failures = 0
         self._next_try = 0.0
         self._backlog_turn = True
@@ -188,7 +199,7 @@ class Outbox:
         return self._spool.first() if self._spool else None
 
     def _from_memory(self) -> Batch | None:
-        lines, weight = self.memory.take(self.settings.batch_events, self.settings.batch_bytes)
+        lines, weight = self.memory.take(self._fitting_events, self._fitting_bytes)
         cut = self._cut(lines)
         if not cut:
             self.memory.release(weight)
@@ -207,6 +218,9 @@ class Outbox:
             self._wait_again(batch)
             return
         self._failures = 0
+        if answer.verdict is Verdict.TOO_LARGE and batch.events > 1:
+            self._split(batch)
+            return
         if answer.verdict is Verdict.TAKEN:
             refused = sum(answer.refused.values())
             count("sent", batch.events - answer.duplicates - refused)
@@ -218,6 +232,23 @@ class Outbox:
             count(f"rejected:{answer.code}" if kept else "dropped", batch.events)
             _LOG.warning("the collector refused %d events: %s", batch.events, answer.code)
         self._forget(batch)
+
+    def _split(self, batch: Batch) -> None:
+        """Let the halves wait in the place of a batch that is too large for the collector."""
+        halves = batch.halves()
+        self.memory.count("split")
+        self._fitting_events = min(self._fitting_events, halves[1].events)
+        self._fitting_bytes = min(self._fitting_bytes, max(len(half.body) for half in halves))
+        if batch.path is None or self._spool is None:
+            for half in halves:
+                self._wait_again(half)
+            return
+        try:
+            self._spool.replace(batch.path, halves)
+        except OSError:
+            self.memory.count("spool_errors")
+            self._spool.postpone(batch.path)
+            self._next_try = time.monotonic() + self.settings.max_backoff
 
     def _jittered(self) -> float:
         """Seconds: anything from 0 to a bound that doubles with every failure."""

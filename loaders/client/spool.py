@@ -18,10 +18,11 @@ import fcntl
 import json
 import os
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 from loaders.client.batch import Batch
-from loaders.durable import fsync_folder
+from loaders.durable import durable_folder, fsync_folder
 
 _MAX_PLACES = 4096
 
@@ -34,7 +35,7 @@ class Place:
     """A folder that is one process's alone. Raises OSError where there is none to have."""
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        durable_folder(folder, 0o700)
         for number in range(_MAX_PLACES):
             self.path = folder / str(number)
             self.path.mkdir(mode=0o700, exist_ok=True)
@@ -115,6 +116,25 @@ class Spool:
                 path.unlink(missing_ok=True)
                 raise
             self.waiting.append(path)
+
+    def replace(self, path: Path, batches: Sequence[Batch]) -> None:
+        """Let others take the place of a file that waits. Raises OSError, and then nothing changed.
+
+        After a crash both may be there: what is sent twice is known by its id.
+        """
+        with self._guard:
+            names: list[Path] = []
+            try:
+                for batch in batches:
+                    names.append(self._new_name())
+                    _append_durably(names[-1], batch.body, 0)
+            except OSError:
+                for name in names:
+                    name.unlink(missing_ok=True)
+                raise
+            self.bytes += sum(len(batch.body) for batch in batches)
+            self.waiting[:0] = names
+        self.remove(path)
 
     def first(self) -> Batch | None:
         """The batch that has waited longest, or None. A torn line at its end is left out."""

@@ -19,15 +19,17 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from loaders.collector import log
+from loaders.collector import connections, log
 from loaders.collector.bodies import MAX_BODY_BYTES, BodyError, too_large
 from loaders.collector.checks import Checks
+from loaders.collector.fairness import Shares
 from loaders.collector.metrics import Metrics
 from loaders.collector.openapi import openapi
 from loaders.collector.requests import Intake, RefusedError, Request
 from loaders.collector.spool import Spool
 from loaders.collector.tokens import Token, Tokens
 from loaders.contracts import Contract, load_contracts
+from loaders.contracts.events import load_events
 from loaders.errors import AssayError
 
 _EVENTS = "platform_events"  # what POST /v1/events:batch lands in
@@ -36,6 +38,8 @@ _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _BODY_SECONDS = 30
 _HELD_BYTES = 256 << 20  # of bodies at once
 _LOOK_SECONDS = 1.0
+# Who does not wait when he is told to is made to, or would be told as fast as he can ask.
+_SLOWLY_REFUSED, _REFUSAL_SECONDS = (401, 429), 0.25
 _IS_LINES = {"application/json": False, "application/x-ndjson": True}
 
 
@@ -59,11 +63,11 @@ class Collector:
         self._tables = event_tables()
         self._checks = {table: Checks(c, residency) for table, c in self._tables.items()}
         self._intake = Intake(spool, self._checks)
-        self._held = 0
+        self._requests, self._held = Shares(connections.MOST), Shares(_HELD_BYTES)
         names = {**self._tables}
         if _EVENTS in names:
             names = {"events": names[_EVENTS], **names}
-        self._openapi = openapi(names, version("assay-lakehouse"))
+        self._openapi = openapi(names, load_events(), version("assay-lakehouse"))
 
     def app(self) -> Starlette:
         """The application."""
@@ -98,9 +102,10 @@ class Collector:
         try:
             response = await self._answered(http, told)
         except (RefusedError, BodyError) as refused:
-            wait = getattr(refused, "wait", 0)
             told.codes = [refused.code]
-            response = _error(refused.status, refused.code, refused.message, told.trace_id, wait)
+            if refused.status in _SLOWLY_REFUSED:
+                await asyncio.sleep(_REFUSAL_SECONDS)
+            response = _refusal(refused, told.trace_id)
         except ClientDisconnect:
             told.codes = ["disconnected"]
             response = Response(status_code=499)
@@ -151,18 +156,29 @@ class Collector:
                 "payload_malformed",
                 "X-Idempotency-Key is not 1 to 255 visible ASCII characters. Send another.",
             )
-        self._intake.admit(token)
-        size = http.headers.get("content-length", "0")
-        if size.isdecimal() and int(size) > MAX_BODY_BYTES:
-            raise too_large(MAX_BODY_BYTES)
-        encoding = http.headers.get("content-encoding", "")
-        body = await self._body(http)
-        try:
-            reply = await self._intake.take(
-                Request(table, token, body, encoding, _IS_LINES[kind], key, told.trace_id)
+        if not self._requests.take(token.source, 1):
+            raise RefusedError(
+                429,
+                "RATE_LIMITED",
+                "Too many requests of this sender wait to be answered. Send again after 1 s.",
+                1,
+                closes=True,
             )
+        try:
+            self._intake.admit(token)
+            size = http.headers.get("content-length", "0")
+            if size.isdecimal() and int(size) > MAX_BODY_BYTES:
+                raise too_large(MAX_BODY_BYTES)
+            encoding = http.headers.get("content-encoding", "")
+            body = await self._body(http, token.source)
+            try:
+                reply = await self._intake.take(
+                    Request(table, token, body, encoding, _IS_LINES[kind], key, told.trace_id)
+                )
+            finally:
+                self._held.give_back(token.source, len(body))
         finally:
-            self._held -= len(body)
+            self._requests.give_back(token.source, 1)
         told.counts = {
             "accepted": reply.accepted,
             "duplicates": reply.duplicates,
@@ -184,30 +200,29 @@ class Collector:
             )
         return token
 
-    async def _body(self, http: HttpRequest) -> bytes:
+    async def _body(self, http: HttpRequest, sender: str) -> bytes:
         """The body as it came. What it takes counts as held until the request is answered."""
         body = bytearray()
         try:
             async with asyncio.timeout(_BODY_SECONDS):
                 async for part in http.stream():
-                    body += part
-                    self._held += len(part)
-                    if len(body) > MAX_BODY_BYTES:
+                    if len(body) + len(part) > MAX_BODY_BYTES:
                         raise too_large(MAX_BODY_BYTES)
-                    if self._held > _HELD_BYTES:
+                    if not self._held.take(sender, len(part)):
                         raise RefusedError(
                             503,
                             "EVENT_CAPTURE_FAILED",
-                            "Too much is being received. Send again after 1 s.",
+                            "Too much of this sender is being received. Send again after 1 s.",
                             1,
                         )
+                    body += part
         except TimeoutError:
-            self._held -= len(body)
+            self._held.give_back(sender, len(body))
             raise RefusedError(
                 408, "payload_malformed", f"The body took over {_BODY_SECONDS} s. Send it again."
             ) from None
         except BaseException:
-            self._held -= len(body)
+            self._held.give_back(sender, len(body))
             raise
         return bytes(body)
 
@@ -244,23 +259,31 @@ def _traced(trace_id: str) -> dict[str, str]:
     return {"traceparent": f"00-{trace_id}-{secrets.token_hex(8)}-01"}
 
 
-def _error(status: int, code: str, message: str, trace_id: str, wait: int = 0) -> Response:
-    headers = _traced(trace_id)
-    if wait:
-        headers["Retry-After"] = str(wait)
-    if status == 401:
-        headers["WWW-Authenticate"] = "Bearer"
-    return JSONResponse({"code": code, "message": message, "trace_id": trace_id}, status, headers)
+def _refusal(refused: RefusedError | BodyError, trace_id: str) -> Response:
+    response = _error(refused.status, refused.code, refused.message, trace_id)
+    if isinstance(refused, RefusedError) and refused.wait:
+        response.headers["Retry-After"] = str(refused.wait)
+    if isinstance(refused, RefusedError) and refused.closes:
+        response.headers["Connection"] = "close"
+    if refused.status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def _error(status: int, code: str, message: str, trace_id: str) -> Response:
+    said = {"code": code, "message": message, "trace_id": trace_id}
+    return JSONResponse(said, status, _traced(trace_id))
 
 
 async def _no_such(http: HttpRequest, refused: HTTPException) -> Response:
     message = "There is no such address or method here. See /openapi.json."
-    return _error(refused.status_code, "not_found", message, _trace_id(http))
+    response = _error(refused.status_code, "not_found", message, _trace_id(http))
+    response.headers.update(refused.headers or {})  # a 405 says what is allowed
+    return response
 
 
 async def _failed(http: HttpRequest, error: Exception) -> Response:
     trace_id = _trace_id(http)
     log.say("failed", trace_id=trace_id, error=type(error).__name__)
-    return _error(
-        503, "EVENT_CAPTURE_FAILED", "The collector failed. Send again after 1 s.", trace_id, 1
-    )
+    message = "The collector failed. Send again after 1 s."
+    return _refusal(RefusedError(503, "EVENT_CAPTURE_FAILED", message, 1), trace_id)

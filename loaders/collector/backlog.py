@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,10 +28,11 @@ def read_backlog(root: Path) -> Backlog | None:
     aside = len(list(root.glob("*.damaged")))
     if not live or not (live[0] / store.NAME).exists():
         return Backlog(0, 0, None, 0, aside) if aside else None
-    connection = sqlite3.connect(f"{(live[0] / store.NAME).absolute().as_uri()}?mode=ro", uri=True)
+    connection = store.connect_to_look(live[0] / store.NAME)
     try:
-        records, size = store.backlog(connection)
+        waiting = store.backlog(connection).values()
         damaged = connection.execute("select count(*) from damaged").fetchone()[0]
+        records, size = sum(records for records, _ in waiting), sum(size for _, size in waiting)
         return Backlog(records, size, store.oldest(connection), damaged, aside)
     finally:
         connection.close()

@@ -13,18 +13,22 @@ from typing import Any
 
 from loaders.collector.bodies import is_unreadable
 from loaders.collector.frames import Event
+from loaders.collector.payloads import Payloads
 from loaders.collector.tokens import Token
 from loaders.contracts import Column, Contract
+from loaders.contracts.events import load_events
 from loaders.contracts.vocabulary import read_vocabulary
 from loaders.landing.casts import TIMES
+from loaders.landing.numbered import numbered
 from loaders.landing.validation import MAX_RECORD_BYTES
 from loaders.residencies import residency_by_region
 
-Check = Callable[[dict[str, Any]], str | None]
+Check = Callable[[Any], str | None]  # what is wrong with a value, None where that is not sure
 
 _TIME = re.compile("|".join(TIMES))
 _NO_WORD = re.compile("[^a-z0-9]+")
 _INT64 = 1 << 63
+_STRUCTURES, _NO_NUMBER = (dict, list), (bool, dict, list)
 _EVENT_ID_LENGTH = 256  # as landing keeps it
 
 
@@ -37,6 +41,7 @@ class Checks:
         self._key = contract.column(contract.key).spellings
         named = {column.name: column.spellings for column in columns}
         self._tenant, self._region = named.get("tenant_id"), named.get("region")
+        self._producer, self._sequence = named.get("producer", ()), named.get("sequence", ())
         self._never = frozenset(
             name for c in contract.columns if c.privacy == "never" for name in c.spellings
         )
@@ -44,7 +49,12 @@ class Checks:
         self._required = [
             (c.spellings, f"envelope_violation /{c.name}") for c in columns if c.required
         ]
-        self._checks = [check for column in columns for check in _column_checks(column)]
+        self._checks = [(c.spellings, check) for c in columns for check in _checks_of(c)]
+        self._of_field: dict[str, list[Check]] = {name: [] for name in self._taken}
+        for spellings, check in self._checks:
+            for name in spellings:
+                self._of_field[name].append(check)
+        self._payloads = Payloads(contract, load_events()) if contract.payload else None
         self._salt = contract.table.encode()[:16]
 
     def judge(self, raw: bytes, value: Any, token: Token) -> Event:
@@ -54,29 +64,65 @@ class Checks:
             digest = hashlib.blake2b(raw, digest_size=16, person=self._salt).digest()
             return Event(raw, digest=digest)
         code, _, pointer = verdict.partition(" ")
-        event_id = self._event_id(value) if isinstance(value, dict) else None
         if code == "residency_violation":
             return Event(None, code, pointer)  # of that person, nothing may be here
-        return Event(None if code == "pii_forbidden" else raw, code, pointer or None, event_id)
+        kept = None if code == "pii_forbidden" else raw
+        if not isinstance(value, dict):
+            return Event(kept, code, pointer or None)
+        sent = _sent(value, self._producer), _sent(value, self._sequence)
+        producer, sequence = numbered(*sent)
+        return Event(
+            kept,
+            code,
+            pointer or None,
+            self._event_id(value),
+            producer=producer,
+            sequence=sequence,
+        )
 
     def _verdict(self, raw: bytes, value: Any, token: Token) -> str | None:
         if is_unreadable(value) or not isinstance(value, dict):
             return "payload_malformed"
+        return self._unlandable(value, token) or self._fault(raw, value)
+
+    def _unlandable(self, value: dict[str, Any], token: Token) -> str | None:
+        """Why nothing of the event may be here."""
         if not self._never.isdisjoint(value):
             return "pii_forbidden"
-        foreign = self._foreign(value, token)
-        if foreign:
-            return foreign
+        forbidden = self._payloads.forbidden(value) if self._payloads else None
+        return forbidden or self._foreign(value, token)
+
+    def _fault(self, raw: bytes, value: dict[str, Any]) -> str | None:
+        """What is wrong with it, the first that landing would tell."""
         if len(raw) > MAX_RECORD_BYTES:
             return "size_violation"
         for spellings, verdict in self._required:
             sent = _sent(value, spellings)
             if sent is None or (isinstance(sent, str) and not sent.strip(" ")):
                 return verdict
-        for check in self._checks:
-            verdict_of_column = check(value)
-            if verdict_of_column:
-                return verdict_of_column
+        odd = self._verdict_of_columns(value) if self._is_odd(value) else None
+        return odd or (self._payloads.misfit(value) if self._payloads else None)
+
+    def _is_odd(self, value: dict[str, Any]) -> bool:
+        """Whether any field is wrong on its own. Of most events none is, and this is quick."""
+        of_field, takes_all = self._of_field, self.contract.overflow is not None
+        for name, sent in value.items():
+            checks = of_field.get(name)
+            if checks is None:
+                if not takes_all:
+                    return True
+                continue
+            for check in checks:
+                if check(sent):
+                    return True
+        return False
+
+    def _verdict_of_columns(self, value: dict[str, Any]) -> str | None:
+        """The same in the order of landing: the first spelling with a value is the column's."""
+        for spellings, check in self._checks:
+            verdict = check(_sent(value, spellings))
+            if verdict:
+                return verdict
         if self.contract.overflow is None:
             for name, sent in value.items():
                 if sent is not None and name not in self._taken:
@@ -111,15 +157,14 @@ def _sent(value: dict[str, Any], spellings: tuple[str, ...]) -> Any:
     return None
 
 
-def _column_checks(column: Column) -> Iterator[Check]:
+def _checks_of(column: Column) -> Iterator[Check]:
     """What is wrong with a column for sure, in microseconds. Whatever is not sure passes."""
-    names, place = column.spellings, f" /{column.name}"
+    place = f" /{column.name}"
     ill_typed = ("envelope_violation" if column.required else "schema_violation") + place
 
     if column.data_type == "timestamp":
 
-        def time(value: dict[str, Any]) -> str | None:
-            sent = _sent(value, names)
+        def time(sent: Any) -> str | None:
             if sent is None or (isinstance(sent, str) and _TIME.fullmatch(sent.strip(" "))):
                 return None
             return "time_violation" + place
@@ -127,13 +172,12 @@ def _column_checks(column: Column) -> Iterator[Check]:
         yield time
     elif column.data_type == "int64":
 
-        def whole(value: dict[str, Any]) -> str | None:
-            sent = _sent(value, names)
+        def whole(sent: Any) -> str | None:
             if sent is None or isinstance(sent, str):
                 return None
             if isinstance(sent, float):
                 return None if sent.is_integer() else ill_typed
-            if isinstance(sent, bool | dict | list) or not -_INT64 <= sent < _INT64:
+            if isinstance(sent, _NO_NUMBER) or not -_INT64 <= sent < _INT64:
                 return ill_typed
             if column.min is not None and sent < column.min:
                 return "schema_violation" + place
@@ -144,8 +188,8 @@ def _column_checks(column: Column) -> Iterator[Check]:
         yield whole
     elif column.data_type == "string" and not column.structured:
 
-        def plain(value: dict[str, Any]) -> str | None:
-            return ill_typed if isinstance(_sent(value, names), dict | list) else None
+        def plain(sent: Any) -> str | None:
+            return ill_typed if isinstance(sent, _STRUCTURES) else None
 
         yield plain
         if column.vocabulary and column.unknown is None:
@@ -156,8 +200,7 @@ def _word_check(column: Column, verdict: str) -> Check:
     spellings = read_vocabulary()[column.vocabulary or ""]
     values = frozenset(spellings.values())
 
-    def word(value: dict[str, Any]) -> str | None:
-        sent = _sent(value, column.spellings)
+    def word(sent: Any) -> str | None:
         # Only of ASCII is it sure that DuckDB's lower case is the one here.
         if not isinstance(sent, str) or not sent.isascii() or sent in values:
             return None

@@ -41,8 +41,9 @@ class Event:
     """One event as it was judged.
 
     `raw` is the event's own bytes, None where they must not be kept. `code` and `pointer` say why
-    it was refused. A record that stands for events which are known already has their number in
-    `duplicates`, and no bytes. `digest` is equal for equal events; None is never a duplicate.
+    it was refused; `event_id`, `producer` and `sequence` are told of refused events alone. A record
+    that stands for events which are known already has their number in `duplicates`, and no bytes.
+    `digest` is equal for equal events; None is never a duplicate.
     """
 
     raw: bytes | None
@@ -51,12 +52,15 @@ class Event:
     event_id: str | None = None
     duplicates: int = 0
     digest: bytes | None = None
+    producer: str | None = None
+    sequence: int | None = None
 
     def verdict(self) -> bytes:
         if self.code is None and not self.duplicates:
             return b""
         said = (self.code, self.pointer, self.event_id, self.duplicates, self.raw is not None)
-        return json.dumps(said, separators=(",", ":")).encode()
+        number = (self.producer, self.sequence) if self.producer else ()
+        return json.dumps((*said, *number), separators=(",", ":")).encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +101,9 @@ def decode(frame: bytes) -> Record | None:
     if not of_verdict:
         return Record(sequence, origin, Event(raw))
     said = frame[verdict : verdict + of_verdict]
-    code, pointer, event_id, duplicates, is_kept = json.loads(said)
-    return Record(
-        sequence, origin, Event(raw if is_kept else None, code, pointer, event_id, duplicates)
-    )
+    code, pointer, event_id, duplicates, is_kept, *number = json.loads(said)
+    event = Event(raw if is_kept else None, code, pointer, event_id, duplicates, None, *number)
+    return Record(sequence, origin, event)
 
 
 @lru_cache(maxsize=1024)  # the events of a request share one

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from loaders.collector.bodies import MAX_EVENTS
 from loaders.contracts import Column, Contract
+from loaders.contracts.descriptions import readable
+from loaders.contracts.events import EventType, Registry
 
 _TYPES: dict[str, list[str]] = {
     "string": ["string", "null"],
@@ -15,6 +18,13 @@ _TYPES: dict[str, list[str]] = {
     "timestamp": ["string", "null"],
     "date": ["string", "null"],
     "bytes": ["string", "null"],
+}
+# Fields of payloads are what JSON says they are.
+_FIELD_TYPES: dict[str, list[str]] = {
+    "string": ["string", "integer"],
+    "int64": ["integer"],
+    "float64": ["number"],
+    "bool": ["boolean"],
 }
 _REFUSALS = {
     "400": "The body cannot be parsed; nothing of it was stored.",
@@ -30,7 +40,7 @@ _REFUSALS = {
 }
 
 
-def openapi(contracts: dict[str, Contract], version: str) -> dict[str, Any]:
+def openapi(contracts: dict[str, Contract], registry: Registry, version: str) -> dict[str, Any]:
     """The document. `contracts` are those that take events, by their name in paths."""
     return {
         "openapi": "3.1.0",
@@ -43,13 +53,19 @@ def openapi(contracts: dict[str, Contract], version: str) -> dict[str, Any]:
         "paths": {
             f"/v1/{name}:batch": {"post": _operation(name, contract)}
             for name, contract in contracts.items()
+        }
+        | {
+            "/healthz": {"get": _looking("alive", "The process lives.", {"200"})},
+            "/readyz": {"get": _looking("ready", "Whether events are taken.", {"200", "503"})},
         },
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
             "schemas": {
-                **{contract.table: _schema(contract) for contract in contracts.values()},
+                **{contract.table: _schema(contract, registry) for contract in contracts.values()},
+                **{_name(event): _payload(event) for event in registry},
                 "Reply": _REPLY,
                 "Error": _ERROR,
+                "State": _STATE,
             },
         },
     }
@@ -83,11 +99,31 @@ def _operation(name: str, contract: Contract) -> dict[str, Any]:
                 "description": "The events are durable, but for those that are rejected.",
                 "content": _json("Reply"),
             },
-            **{
-                status: {"description": meaning, "content": _json("Error")}
-                for status, meaning in _REFUSALS.items()
-            },
+            **{status: _refusal(status, meaning) for status, meaning in _REFUSALS.items()},
         },
+    }
+
+
+def _refusal(status: str, meaning: str) -> dict[str, Any]:
+    described: dict[str, Any] = {"description": meaning, "content": _json("Error")}
+    if status in ("429", "503"):
+        described["headers"] = {
+            "Retry-After": {
+                "description": "Seconds.",
+                "required": True,
+                "schema": {"type": "integer", "minimum": 1},
+            }
+        }
+    return described
+
+
+def _looking(name: str, summary: str, statuses: set[str]) -> dict[str, Any]:
+    said = {"description": summary, "content": _json("State")}
+    return {
+        "operationId": name,
+        "summary": summary,
+        "security": [],
+        "responses": dict.fromkeys(sorted(statuses), said),
     }
 
 
@@ -95,19 +131,32 @@ def _json(name: str) -> dict[str, Any]:
     return {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}
 
 
-def _schema(contract: Contract) -> dict[str, Any]:
+def _schema(contract: Contract, registry: Registry) -> dict[str, Any]:
     columns = contract.sent_columns
+    properties = {column.name: _property(column) for column in columns}
+    rules = _required(columns)
+    if contract.payload:
+        properties["event_type"]["enum"] = list(registry.types)
+        properties[contract.payload]["type"] = ["object", "string", "null"]
+        rules += [
+            _of_type(event, contract.payload, event.major == registry.newest(event.event_type))
+            for event in registry
+        ]
     return {
         "type": "object",
         "description": contract.description,
-        "properties": {column.name: _property(column) for column in columns},
-        # One of several spellings may be sent.
-        "allOf": [
-            {"anyOf": [{"required": [name]} for name in column.spellings]}
-            for column in columns
-            if column.required
-        ],
+        "properties": properties,
+        "allOf": rules,
     }
+
+
+def _required(columns: Iterable[Column]) -> list[dict[str, Any]]:
+    """One of several spellings may be sent."""
+    return [
+        {"anyOf": [{"required": [name]} for name in column.spellings]}
+        for column in columns
+        if column.required
+    ]
 
 
 def _property(column: Column) -> dict[str, Any]:
@@ -116,7 +165,47 @@ def _property(column: Column) -> dict[str, Any]:
         types += ["object", "array"]
     if column.required:
         types.remove("null")
-    return {"type": types, "description": column.description}
+    return {"type": types, "description": readable(column.description)}
+
+
+def _of_type(event: EventType, payload: str, is_newest: bool) -> dict[str, Any]:
+    """What the payload of a type and version is; a text is the JSON of one."""
+    schema = {"$ref": f"#/components/schemas/{_name(event)}"}
+    return {
+        "if": {
+            "required": ["event_type", payload, *([] if is_newest else ["schema_version"])],
+            "properties": {
+                "event_type": {"const": event.event_type},
+                "schema_version": {"pattern": rf"^{event.major}(\.|$)"},
+            },
+        },
+        "then": {"properties": {payload: {"anyOf": [schema, {"type": ["string", "null"]}]}}},
+    }
+
+
+def _payload(event: EventType) -> dict[str, Any]:
+    rules = _required(event.fields)
+    return {
+        "type": "object",
+        "description": readable(event.description),
+        "properties": {field.name: _field(field) for field in event.fields},
+        **({"allOf": rules} if rules else {}),
+    }
+
+
+def _field(column: Column) -> dict[str, Any]:
+    types = [*_FIELD_TYPES[column.data_type], *([] if column.required else ["null"])]
+    limits = {"minimum": column.min, "maximum": column.max}
+    return {
+        "type": types,
+        "description": readable(column.description),
+        **{name: limit for name, limit in limits.items() if limit is not None},
+        **({"enum": [*column.accepted, None]} if column.accepted else {}),
+    }
+
+
+def _name(event: EventType) -> str:
+    return f"{event.event_type}.v{event.major}"
 
 
 _REPLY: dict[str, Any] = {
@@ -138,6 +227,16 @@ _REPLY: dict[str, Any] = {
             },
         },
         "trace_id": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
+    },
+}
+_STATE: dict[str, Any] = {
+    "type": "object",
+    "required": ["status"],
+    "properties": {
+        "status": {"type": "string"},
+        "problem": {"type": ["string", "null"]},
+        "backlog_records": {"type": "integer", "minimum": 0},
+        "backlog_bytes": {"type": "integer", "minimum": 0},
     },
 }
 _ERROR: dict[str, Any] = {

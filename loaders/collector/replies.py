@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from loaders.collector.frames import Origin
 
 KEPT_SECONDS = 48 * 3600
-KEPT_REPLIES = 200_000
-_PRUNED_AT_ONCE = 500
+KEPT_REPLIES = 200_000  # of a KiB at most; one that is longer counts for several
+_PRUNED_AT_ONCE = 100
 
 
 class Refusal(Exception):
@@ -34,17 +34,24 @@ class Reply:
     trace_id: str
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        return {
+            "accepted": self.accepted,
+            "duplicates": self.duplicates,
+            "rejected": self.rejected,
+            "trace_id": self.trace_id,
+        }
 
 
 @dataclass(slots=True)
 class Replies:
     """The table `replies`, bounded in age and number. All of it inside of a transaction."""
 
-    number: int = 0
+    kept: int = 0
 
     def load(self, connection: sqlite3.Connection) -> None:
-        self.number = connection.execute("select count(*) from replies").fetchone()[0]
+        self.kept = connection.execute(
+            "select coalesce(sum(1 + length(reply) / 1024), 0) from replies"
+        ).fetchone()[0]
 
     def find(
         self, connection: sqlite3.Connection, origin: Origin, body_digest: bytes
@@ -73,20 +80,20 @@ class Replies:
             "insert or replace into replies values (?, ?, ?, ?, ?, ?)",
             [*_key(origin), body_digest, said, time.time()],
         )
-        self.number += 1
+        self.kept += _weight(len(said))
 
     def prune(self, connection: sqlite3.Connection) -> None:
         """Forget some of what is too old, or too much."""
         is_too_old = time.time() - KEPT_SECONDS
         row = connection.execute("select min(answered_at) from replies").fetchone()
-        if row[0] is None or (row[0] > is_too_old and self.number <= KEPT_REPLIES):
+        if row[0] is None or (row[0] > is_too_old and self.kept <= KEPT_REPLIES):
             return
-        condition = "" if self.number > KEPT_REPLIES else f"where answered_at < {is_too_old}"
+        condition = "" if self.kept > KEPT_REPLIES else f"where answered_at < {is_too_old}"
         gone = connection.execute(
             "delete from replies where rowid in (select rowid from replies "
-            f"{condition} order by answered_at limit {_PRUNED_AT_ONCE})"
+            f"{condition} order by answered_at limit {_PRUNED_AT_ONCE}) returning length(reply)"
         )
-        self.number -= gone.rowcount
+        self.kept -= sum(_weight(length) for (length,) in gone.fetchall())
 
 
 @dataclass(slots=True)
@@ -110,6 +117,10 @@ class Usage:
             "on conflict do update set events = events + excluded.events",
             [*key, events],
         )
+
+
+def _weight(length: int) -> int:
+    return 1 + length // 1024
 
 
 def day() -> str:

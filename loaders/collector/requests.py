@@ -10,22 +10,30 @@ from datetime import UTC, datetime
 
 from loaders.collector.bodies import events_of, unpacked
 from loaders.collector.checks import Checks
+from loaders.collector.fairness import Turns
 from loaders.collector.frames import Event, Origin
 from loaders.collector.limits import Limits
 from loaders.collector.replies import KeyReusedError, Reply
 from loaders.collector.spool import Spool, SpoolFullError, Submission, UnavailableError
 from loaders.collector.tokens import Token
 
+_AT_ONCE = 16  # requests that are judged or wait for their commit
 _JUDGED_AT_ONCE = 2
 _SMALL_BODY = 16 << 10  # judged in less time than it takes to hand it to another thread
 
 
 class RefusedError(Exception):
-    """A request that is not answered with 202: status, code, what to do, seconds to wait."""
+    """A request that is not answered with 202: status, code, what to do, seconds to wait.
 
-    def __init__(self, status: int, code: str, message: str, wait: int = 0) -> None:
+    `closes` says that its connection ends, too.
+    """
+
+    def __init__(
+        self, status: int, code: str, message: str, wait: int = 0, *, closes: bool = False
+    ) -> None:
         super().__init__(message)
         self.status, self.code, self.message, self.wait = status, code, message, wait
+        self.closes = closes
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +55,7 @@ class Intake:
     def __init__(self, spool: Spool, checks: dict[str, Checks]) -> None:
         self._spool, self._checks = spool, checks
         self.limits = Limits(spool.usage.of)
+        self._turns = Turns(_AT_ONCE)
         self._pool = ThreadPoolExecutor(_JUDGED_AT_ONCE, thread_name_prefix="judge")
 
     def close(self) -> None:
@@ -67,6 +76,10 @@ class Intake:
 
     async def take(self, request: Request) -> Reply:
         """Judge and store. Raises RefusedError, BodyError; the reply says that all is durable."""
+        async with self._turns.turn(request.token.source):
+            return await self._taken(request)
+
+    async def _taken(self, request: Request) -> Reply:
         if len(request.body) > _SMALL_BODY or request.encoding:
             loop = asyncio.get_running_loop()
             submission = await loop.run_in_executor(self._pool, self._judged, request)

@@ -13,7 +13,7 @@ import sqlite3
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
@@ -23,13 +23,13 @@ from typing import Any, TypeVar
 from loaders.collector import store
 from loaders.collector.frames import Event, Origin, encode
 from loaders.collector.replies import Refusal, Replies, Reply, Usage
+from loaders.collector.room import Room
 from loaders.collector.store import DamagedError, Range, Stream
 
 Answer = TypeVar("Answer")
 
 MAX_BYTES = 8 << 30
 _GROUP_SECONDS, _GROUP_BYTES = 0.005, 8 << 20
-_QUEUE_BYTES = 64 << 20
 _REOPEN_SECONDS = 0.5
 _KNOWN_EVENTS = 250_000  # some 130 bytes each
 _DELETED_AT_ONCE = 2_000
@@ -63,6 +63,7 @@ class _Work:
 
     act: Callable[[sqlite3.Connection], Any]
     done: Future[Any]
+    source: str
     size: int
 
 
@@ -73,7 +74,7 @@ class Spool:
         self.root, self.max_bytes = root, max_bytes
         self.arrived = threading.Event()  # something may be there to drain
         self.problem: str | None = "not opened yet"
-        self.records = self.bytes = 0
+        self._room = Room(max_bytes)
         self.usage = Usage()
         self.damaged_folders: list[Path] = []
         self._replies = Replies()
@@ -82,8 +83,6 @@ class Spool:
         self._streams: dict[tuple[str, str], Stream] = {}
         self._known: OrderedDict[bytes, None] = OrderedDict()
         self._queue: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
-        self._queued = 0
-        self._lock = threading.Lock()
         self._reopen_at = 0.0
         self._has_failed = False
         self._thread = threading.Thread(target=self._run, name="spool", daemon=True)
@@ -98,12 +97,28 @@ class Spool:
         self._thread.join()
 
     @property
+    def folder(self) -> Path:
+        """Where the file in use is; its name is the spool's id."""
+        return self._folder
+
+    @property
     def spool_id(self) -> str:
         return self._folder.name
 
     @property
+    def records(self) -> int:
+        """How many records wait."""
+        return self._room.records
+
+    @property
+    def bytes(self) -> int:
+        """How much waits."""
+        return self._room.bytes
+
+    @property
     def is_full(self) -> bool:
-        return self.bytes >= self.max_bytes
+        """Whether hardly anything fits any more."""
+        return self._room.is_full
 
     def submit(self, submission: Submission) -> Future[Reply]:
         """Store events. The future has the reply once they are durable.
@@ -111,30 +126,14 @@ class Spool:
         It raises KeyReusedError where the key came with another body, and UnavailableError; so does
         this call where there is no room.
         """
-        size = submission.size
-        if self.bytes + self._queued + size > self.max_bytes or self._queued > _QUEUE_BYTES:
+        source, size = submission.origin.source, submission.size
+        if not self._room.queue(source, size):
             raise SpoolFullError
-        return self._put(partial(self._store, given=submission), size)
+        return self._put(partial(self._store, given=submission), source, size)
 
     def do(self, act: Callable[[sqlite3.Connection], Answer]) -> Future[Answer]:
         """Let the writer do something within a commit. Raises, in the future, UnavailableError."""
-        return self._put(act, 0)
-
-    @contextlib.contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
-        """A connection to look with. Raises UnavailableError; what is damaged goes aside."""
-        if self.problem:
-            raise UnavailableError(self.problem)
-        connection = store.connect(self._folder / store.NAME)
-        try:
-            connection.execute("pragma query_only = on")
-            yield connection
-        except sqlite3.DatabaseError as error:
-            if store.is_damage(error):
-                self.condemn()
-            raise UnavailableError(type(error).__name__) from None
-        finally:
-            connection.close()
+        return self._put(act)
 
     def condemn(self) -> None:
         """Give the file up: whoever found it damaged calls this."""
@@ -157,13 +156,13 @@ class Spool:
         for first in range(given.first, given.last + 1, _DELETED_AT_ONCE):
             last = min(first + _DELETED_AT_ONCE - 1, given.last)
             keys = [store.key_of(given.stream, number) for number in (first, last)]
-            self.do(partial(self._delete, keys=keys)).result()
+            self.do(partial(self._delete, source=given.source, keys=keys)).result()
         self.do(partial(self._drained, given=given, damaged=damaged)).result()
 
-    def _put(self, act: Callable[[sqlite3.Connection], Any], size: int) -> Future[Any]:
-        work = _Work(act, Future(), size)
-        with self._lock:
-            self._queued += size
+    def _put(
+        self, act: Callable[[sqlite3.Connection], Any], source: str = "", size: int = 0
+    ) -> Future[Any]:
+        work = _Work(act, Future(), source, size)
         self._queue.put(work)
         return work.done
 
@@ -176,8 +175,9 @@ class Spool:
                 _fail(group, error)
             else:
                 self._commit(connection, group)
-            with self._lock:
-                self._queued -= sum(work.size for work in group)
+            for work in group:
+                if work.size:
+                    self._room.unqueue(work.source, work.size)
             if is_last:
                 break
         if self._connection is not None:
@@ -231,7 +231,7 @@ class Spool:
     def _learn(self, connection: sqlite3.Connection) -> None:
         """What the file says, anew: what was known may never have become durable."""
         self._streams = {(s.table, s.source): s for s in store.streams(connection)}
-        self.records, self.bytes = store.backlog(connection)
+        self._room.learn(store.backlog(connection))
         self.usage.load(connection)
         self._replies.load(connection)
         self._known.clear()
@@ -318,8 +318,7 @@ class Spool:
         self._streams[origin.table, origin.source] = replace(
             stream, next_number=first + len(events)
         )
-        self.records += len(frames)
-        self.bytes += sum(map(len, frames))
+        self._room.store(origin.source, len(frames), sum(map(len, frames)))
 
     def add_salvaged(self, spool_id: str, found: list[tuple[Origin, list[Event]]]) -> None:
         """Store what was saved from a damaged spool, once however often this is called."""
@@ -335,10 +334,9 @@ class Spool:
 
         self.do(act).result()
 
-    def _delete(self, connection: sqlite3.Connection, keys: list[int]) -> None:
+    def _delete(self, connection: sqlite3.Connection, source: str, keys: list[int]) -> None:
         records, size = store.forget(connection, keys)
-        self.records -= records
-        self.bytes -= size
+        self._room.store(source, -records, -size)
 
     def _drained(self, connection: sqlite3.Connection, given: Range, damaged: list[int]) -> None:
         store.note_drained(connection, given, damaged)

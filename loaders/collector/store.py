@@ -19,7 +19,7 @@ from loaders.collector.frames import decode
 from loaders.durable import durable_file, durable_rename, fsync_folder
 
 NAME = "spool.sqlite"
-_RANGE_RECORDS, _RANGE_BYTES = 20_000, 32 << 20
+RANGE_RECORDS, _RANGE_BYTES = 20_000, 32 << 20
 _STREAM_BITS = 40  # numbers of a stream; the bits above them are the stream's own
 PAGE = 4096
 WAL_HEADER, WAL_FRAME = 32, 24  # bytes before the first frame of the log, and before each page
@@ -88,13 +88,18 @@ def key_of(stream: int, sequence: int) -> int:
     return stream << _STREAM_BITS | sequence
 
 
+def _keys_of(stream: int) -> list[int]:
+    """The first and the last key that records of a stream can have."""
+    return [key_of(stream, 0), key_of(stream + 1, 0) - 1]
+
+
 def open_store(folder: Path, after_failure: bool = False) -> sqlite3.Connection:
     """Open the spool's file, or begin it, with all that was committed on disk in the file itself.
 
     `after_failure` says that the last commit failed here: it may be torn, and nobody was answered.
     Raises DamagedError where it is not whole, and sqlite3.Error or OSError where the disk fails.
     """
-    path, is_new = folder / NAME, not (folder / NAME).exists()
+    path = folder / NAME
     kept = _keep_log(path)
     written = 0 if after_failure else _last_commit_in_log(path)
     try:
@@ -112,8 +117,8 @@ def open_store(folder: Path, after_failure: bool = False) -> sqlite3.Connection:
             raise sqlite3.OperationalError("checkpoint")
         kept.unlink(missing_ok=True)
         connection.executescript(_SCHEMA)
-        if is_new:
-            fsync_folder(folder)
+        # A new file is there for good then, and an old copy of the log gone: it would be put back.
+        fsync_folder(folder)
     except sqlite3.DatabaseError as error:
         connection.close()
         raise _judged(error) from None
@@ -132,6 +137,11 @@ def connect(path: Path) -> sqlite3.Connection:
     connection.execute("pragma secure_delete = on")  # what is drained is nobody's to find here
     connection.execute("pragma wal_autocheckpoint = 2000")
     return connection
+
+
+def connect_to_look(path: Path) -> sqlite3.Connection:
+    """A connection that changes nothing, not even the log when it is the last to be closed."""
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=30)
 
 
 def is_damage(error: sqlite3.Error) -> bool:
@@ -211,7 +221,7 @@ def seal(connection: sqlite3.Connection, stream: Stream) -> tuple[Range, bool]:
     first, last, size = drained_to + 1, 0, 0
     for key, length in connection.execute(
         "select key, length(frame) from records where key between ? and ? order by key",
-        [key_of(stream.number, n) for n in (first, first + _RANGE_RECORDS - 1)],
+        [key_of(stream.number, n) for n in (first, first + RANGE_RECORDS - 1)],
     ):
         size += length
         if size > _RANGE_BYTES and last:
@@ -247,12 +257,18 @@ def note_drained(connection: sqlite3.Connection, given: Range, damaged: list[int
     )
 
 
-def backlog(connection: sqlite3.Connection) -> tuple[int, int]:
-    """How many records wait, and their bytes."""
-    records, size = connection.execute(
-        "select count(*), coalesce(sum(length(frame)), 0) from records"
-    ).fetchone()
-    return records, size
+def backlog(connection: sqlite3.Connection) -> dict[str, tuple[int, int]]:
+    """How many records wait of each source, and their bytes."""
+    found: dict[str, tuple[int, int]] = {}
+    for number, source in connection.execute("select stream, source from streams").fetchall():
+        records, size = connection.execute(
+            "select count(*), coalesce(sum(length(frame)), 0) from records "
+            "where key between ? and ?",
+            _keys_of(number),
+        ).fetchone()
+        before = found.get(source, (0, 0))
+        found[source] = before[0] + records, before[1] + size
+    return found
 
 
 def oldest(connection: sqlite3.Connection) -> str | None:
@@ -261,7 +277,7 @@ def oldest(connection: sqlite3.Connection) -> str | None:
     for number, *_ in connection.execute("select stream from streams").fetchall():
         row = connection.execute(
             "select frame from records where key between ? and ? order by key limit 1",
-            [key_of(number, 0), key_of(number + 1, 0) - 1],
+            _keys_of(number),
         ).fetchone()
         record = decode(row[0]) if row else None
         if record is not None:
@@ -274,7 +290,7 @@ def _last(connection: sqlite3.Connection, stream: int) -> int:
     key, sealed = connection.execute(
         "select (select max(key) from records where key between ? and ?), "
         "(select last from ranges where stream = ?)",
-        [key_of(stream, 0), key_of(stream + 1, 0) - 1, stream],
+        [*_keys_of(stream), stream],
     ).fetchone()
     return max(key & ((1 << _STREAM_BITS) - 1) if key else 0, sealed or 0)
 
@@ -313,18 +329,27 @@ def _last_commit_in_log(path: Path) -> int:
         with _log_of(path).open("rb") as file:
             header = file.read(WAL_HEADER)
             size = os.fstat(file.fileno()).st_size
-            last = number = 0
-            for at in range(WAL_HEADER, size - WAL_FRAME, WAL_FRAME + PAGE):
+            last = 0
+            frames = range(WAL_HEADER, size - WAL_FRAME, WAL_FRAME + PAGE)
+            for number, at in enumerate(frames, 1):
                 file.seek(at)
                 frame = file.read(WAL_FRAME)
                 if frame[8:16] != header[16:24]:  # of before the log was last begun
-                    break
-                number += 1
+                    is_damaged = number == 1 and not _is_begun_anew(header[16:24], frame[8:16])
+                    return 1 if is_damaged else last
                 last = number if any(frame[4:8]) else last
-            is_of_nothing = number == 0 and size > WAL_HEADER + WAL_FRAME
-            return 1 if is_of_nothing else last  # its header is damaged
+            return last
     except FileNotFoundError:
         return 0
+
+
+def _is_begun_anew(salts: bytes, before: bytes) -> bool:
+    """Whether a log has a new header and nothing else yet, by the salts of header and frame.
+
+    SQLite counts the first salt on and draws the second anew, which no flipped bit does.
+    """
+    old, new = (int.from_bytes(salt[:4], "big") for salt in (before, salts))
+    return new == (old + 1) % (1 << 32) and salts[4:] != before[4:]
 
 
 def _judged(error: sqlite3.Error) -> Exception:

@@ -45,6 +45,20 @@ ARROW_TYPES = {
 WIDENINGS = frozenset({("int64", "float64")})
 
 
+def read_as(there: pa.DataType, declared: str | None) -> pa.DataType | None:
+    """The type in which readers of bronze see a file's column, or None where it is not `declared`.
+
+    A narrower type is read as the wider one that was declared since.
+    """
+    if pa.types.is_large_string(there):
+        there = pa.string()
+    elif pa.types.is_timestamp(there) and there.tz:
+        there = ARROW_TYPES["timestamp"]
+    wider = declared and ARROW_TYPES[declared]
+    narrower = [ARROW_TYPES[n] for n, wide in WIDENINGS if wide == declared]
+    return wider if there == wider or there in narrower else None
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """One field of a bronze table.
@@ -93,6 +107,9 @@ class Contract:
 
     Rows are kept for `retention_days`; where there are `lock_days`, nothing may delete them earlier
     than that, whatever the retention comes to be.
+
+    `payload` is the column whose content the event registry describes, by the columns `event_type`
+    and `schema_version` beside it.
     """
 
     table: str
@@ -104,6 +121,7 @@ class Contract:
     lock_days: int | None = None
     subject: tuple[str, ...] = ()
     overflow: str | None = None
+    payload: str | None = None
     partition_by: str = "ingest_date"
     cluster_by: tuple[str, ...] = ()
     silver: str | None = None
@@ -147,17 +165,34 @@ def contract_of(table: str) -> Contract:
     return contracts[table]
 
 
-def _read(path: Path) -> list[Contract]:
+def read_tables(path: Path) -> list[dict[str, Any]]:
+    """The tables of the dbt sources in a file, as they are written. Raises ContractError."""
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
-        tables = [table for source in document["sources"] for table in source["tables"]]
+        return [table for source in document["sources"] for table in source["tables"]]
     except yaml.YAMLError as error:
         raise ContractError(f"{path.name}: not valid YAML ({type(error).__name__}).") from None
     except (KeyError, TypeError):
         raise ContractError(
             f"{path.name}: declares no tables. Add them under sources, or remove the file."
         ) from None
-    return [_contract(path.name, table) for table in tables]
+
+
+def columns_of(table: dict[str, Any]) -> tuple[Column, ...]:
+    """The columns of a table that was checked."""
+    return tuple(
+        Column(
+            name=column["name"],
+            data_type=column["data_type"],
+            description=column["description"].strip(),
+            **_frozen(column["config"]["meta"]),
+        )
+        for column in table.get("columns", [])
+    )
+
+
+def _read(path: Path) -> list[Contract]:
+    return [_contract(path.name, table) for table in read_tables(path)]
 
 
 def _contract(file: str, table: dict[str, Any]) -> Contract:
@@ -166,15 +201,7 @@ def _contract(file: str, table: dict[str, Any]) -> Contract:
     return Contract(
         table=table["name"],
         description=table["description"].strip(),
-        columns=tuple(
-            Column(
-                name=column["name"],
-                data_type=column["data_type"],
-                description=column["description"].strip(),
-                **_frozen(column["config"]["meta"]),
-            )
-            for column in table["columns"]
-        ),
+        columns=columns_of(table),
         **_frozen(table["config"]["meta"]),
     )
 

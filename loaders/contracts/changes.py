@@ -1,25 +1,17 @@
 """What a change of a contract means for the files that are there, and whether it may be made.
 
-`models/bronze/contracts.lock.json` holds the contracts as they were last accepted; nobody edits it,
-`assay contracts accept` writes it. A change is compatible where files written under the old
-contract still read the same under the new one, and whoever sent what was accepted may go on.
+A change is compatible where files written under the old contract still read the same under the new
+one, and whoever sent what was accepted may go on.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
-from dataclasses import MISSING, asdict, dataclass, fields
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
-from loaders.contracts import CONTRACTS, WIDENINGS, Column, Contract, load_contracts
+from loaders.contracts import WIDENINGS
 from loaders.contracts.checks import PRIVACY_CLASSES
-from loaders.contracts.vocabulary import read_vocabulary
-from loaders.durable import durable_file, durable_rename
-from loaders.errors import AssayError
-
-LOCK = "contracts.lock.json"
 
 Node = dict[str, Any]
 
@@ -39,41 +31,6 @@ class Change:
     def __str__(self) -> str:
         verdict = "compatible" if self.instead is None else f"INCOMPATIBLE: {self.instead}"
         return f"{self.place}: {self.what}. {verdict}"
-
-
-def pending(folder: Path = CONTRACTS) -> list[Change]:
-    """Every difference between the contracts and what was last accepted."""
-    return list(compare(_accepted(folder), described(folder)))
-
-
-def accept(folder: Path = CONTRACTS) -> list[Change]:
-    """Record the contracts as they are. Raises AssayError if a change is incompatible."""
-    changes = pending(folder)
-    refused = [change for change in changes if not change.is_compatible]
-    if refused:
-        raise AssayError(
-            f"Not accepted: {len(refused)} incompatible changes. Run: assay contracts check"
-        )
-    aside = folder / f"{LOCK}.new"
-    with durable_file(aside) as file:
-        file.write((json.dumps(described(folder), indent=1, sort_keys=False) + "\n").encode())
-    durable_rename(aside, folder / LOCK)
-    return changes
-
-
-def described(folder: Path = CONTRACTS) -> Node:
-    """The contracts and the words of their vocabularies, without descriptions and defaults."""
-    contracts = load_contracts(folder)
-    used = {c.vocabulary for contract in contracts.values() for c in contract.columns}
-    words = {
-        name: sorted(f"{spelling} = {word}" for spelling, word in spellings.items())
-        for name, spellings in sorted(read_vocabulary().items())
-        if name in used
-    }
-    return {
-        "tables": {name: _table(contract) for name, contract in sorted(contracts.items())},
-        "vocabularies": words,
-    }
 
 
 def compare(old: Node, new: Node) -> Iterator[Change]:
@@ -100,7 +57,7 @@ def compare(old: Node, new: Node) -> Iterator[Change]:
 
 def _of_table(table: str, old: Node, new: Node) -> Iterator[Change]:
     version = f"make a new table, {table}_v2, and let both land until all send to it"
-    for key in ("key", "event_time", "partition_by", "subject", "overflow"):
+    for key in ("key", "event_time", "partition_by", "subject", "overflow", "payload"):
         if old.get(key) != new.get(key):
             is_more = key == "overflow" and key not in old
             yield Change(table, f"another {key}", None if is_more else version)
@@ -154,13 +111,14 @@ def _of_column(place: str, old: Node, new: Node) -> Iterator[Change]:
     for key in dict.fromkeys((*old, *new)):
         before, after = old.get(key), new.get(key)
         if before != after:
-            said = "is no longer set" if after is None else f"is now {_said(after)}"
-            instead = _RULES[key](before, after)
-            yield Change(place, f"{key} {said}", instead)
+            yield Change(place, said(key, after), RULES[key](before, after))
 
 
-def _said(value: Any) -> str:
-    return ", ".join(value) if isinstance(value, list) else str(value).lower()
+def said(key: str, value: Any) -> str:
+    """What a key says now."""
+    if value is None:
+        return f"{key} is no longer set"
+    return f"{key} is now {', '.join(value) if isinstance(value, list) else str(value).lower()}"
 
 
 def _retyped(old: str, new: str) -> str | None:
@@ -196,7 +154,7 @@ def _unless(is_fine: Callable[[Any, Any], bool], instead: str) -> Callable[[Any,
 _NARROWED = "keep the wider range, and let silver judge: files hold such values"
 
 # Of every key of a column: what to do instead, or None where the change is compatible.
-_RULES: dict[str, Callable[[Any, Any], str | None]] = {
+RULES: dict[str, Callable[[Any, Any], str | None]] = {
     "data_type": _retyped,
     "privacy": _reclassified,
     "required": _unless(lambda _, new: not new, "keep it optional, and let silver demand it"),
@@ -211,38 +169,3 @@ _RULES: dict[str, Callable[[Any, Any], str | None]] = {
     "since": lambda _old, _new: "keep the version: files are checked by it",
     "retired": _unless(lambda _, new: bool(new), "add a column: rows since then do not have it"),
 }
-
-
-def _table(contract: Contract) -> Node:
-    node = _set_keys(contract)
-    del node["table"], node["columns"]
-    return {**node, "columns": {column.name: _column(column) for column in contract.columns}}
-
-
-def _column(column: Column) -> Node:
-    node = _set_keys(column)
-    del node["name"]
-    return node
-
-
-def _set_keys(thing: Column | Contract) -> Node:
-    """What differs from the default, as JSON has it, without the description."""
-    values = asdict(thing)
-    return {
-        f.name: list(values[f.name]) if isinstance(values[f.name], tuple) else values[f.name]
-        for f in fields(thing)
-        if f.name != "description" and (f.default is MISSING or values[f.name] != f.default)
-    }
-
-
-def _accepted(folder: Path) -> Node:
-    path = folder / LOCK
-    if not path.exists():
-        return {"tables": {}, "vocabularies": {}}
-    try:
-        node: Node = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        raise AssayError(
-            f"{LOCK} is not valid JSON. Take it from the last commit, and accept again."
-        ) from None
-    return node

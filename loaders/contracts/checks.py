@@ -7,7 +7,7 @@ column.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from jsonschema import Draft202012Validator
@@ -29,7 +29,7 @@ _NAME = {"type": "string", "pattern": "^[a-z][a-z0-9_]*$"}
 _WORDS = {"type": "array", "items": {"type": "string"}, "minItems": 1, "uniqueItems": True}
 _FLAG = {"type": "boolean"}
 
-_COLUMN_META: dict[str, Any] = {
+COLUMN_META: dict[str, Any] = {
     "type": "object",
     "properties": {
         "privacy": {"enum": list(PRIVACY_CLASSES)},
@@ -56,6 +56,7 @@ _TABLE_META: dict[str, Any] = {
         "event_time": _NAME,
         "subject": _WORDS,
         "overflow": _NAME,
+        "payload": _NAME,
         "partition_by": {"enum": ["ingest_date"]},
         "cluster_by": _WORDS,
         "retention_days": {"type": "integer", "minimum": 1},
@@ -67,39 +68,51 @@ _TABLE_META: dict[str, Any] = {
     "required": ["key", "event_time", "retention_days"],
 }
 _DESCRIPTION = {"type": "string", "pattern": r"\S"}
-_COLUMN: dict[str, Any] = {
-    "type": "object",
-    "properties": {
-        "name": _NAME,
-        "description": _DESCRIPTION,
-        "data_type": {"enum": list(DATA_TYPES)},
-        "config": {
-            "type": "object",
-            "properties": {"meta": _COLUMN_META},
-            "required": ["meta"],
+
+
+def shape_of(
+    table_meta: dict[str, Any], column_meta: dict[str, Any], data_types: Sequence[str], fewest: int
+) -> dict[str, Any]:
+    """The JSON schema of a table of a dbt source: what its `config.meta` and its columns may say.
+
+    `fewest` is how many columns it has at least.
+    """
+    column = {
+        "type": "object",
+        "properties": {
+            "name": _NAME,
+            "description": _DESCRIPTION,
+            "data_type": {"enum": list(data_types)},
+            "config": {
+                "type": "object",
+                "properties": {"meta": column_meta},
+                "required": ["meta"],
+            },
         },
-    },
-    "required": ["name", "description", "data_type", "config"],
-}
-CONTRACT: dict[str, Any] = {
-    "type": "object",
-    "properties": {
-        "name": _NAME,
-        "description": _DESCRIPTION,
-        "config": {"type": "object", "properties": {"meta": _TABLE_META}, "required": ["meta"]},
-        "columns": {"type": "array", "items": _COLUMN, "minItems": 1},
-    },
-    "required": ["name", "description", "config", "columns"],
-}
+        "required": ["name", "description", "data_type", "config"],
+    }
+    return {
+        "type": "object",
+        "properties": {
+            "name": _NAME,
+            "description": _DESCRIPTION,
+            "config": {"type": "object", "properties": {"meta": table_meta}, "required": ["meta"]},
+            "columns": {"type": "array", "items": column, "minItems": fewest},
+        },
+        "required": ["name", "description", "config", *(["columns"] if fewest else [])],
+    }
+
+
+CONTRACT = shape_of(_TABLE_META, COLUMN_META, DATA_TYPES, fewest=1)
 
 
 class ContractError(AssayError):
     """A contract that cannot be trusted. Names file, table and column."""
 
 
-def check_shape(file: str, table: Any) -> None:
-    """Whether a table of a dbt source has the shape of a contract. Raises ContractError."""
-    errors = list(Draft202012Validator(CONTRACT).iter_errors(table))
+def check_shape(file: str, table: Any, shape: dict[str, Any] = CONTRACT) -> None:
+    """Whether a table of a dbt source has the shape. Raises ContractError."""
+    errors = list(Draft202012Validator(shape).iter_errors(table))
     if not errors:
         return
     # The first place; there, a key that is not known explains one that is missing.
@@ -108,8 +121,10 @@ def check_shape(file: str, table: Any) -> None:
     where = f"{file}: table {_name(table)}"
     if path[:1] == ["columns"] and len(path) > 1:
         where += f", column {_name(table['columns'][path[1]])}"
-        raise ContractError(f"{where}: {_reason_of_column(error, path[2:])}")
-    raise ContractError(f"{where}: {_reason(error, path)}")
+        column = shape["properties"]["columns"]["items"]["properties"]
+        raise ContractError(f"{where}: {_reason_of_column(error, path[2:], column)}")
+    meta = shape["properties"]["config"]["properties"]["meta"]
+    raise ContractError(f"{where}: {_reason(error, path, meta['required'])}")
 
 
 def check_sense(file: str, table: dict[str, Any]) -> None:
@@ -117,9 +132,7 @@ def check_sense(file: str, table: dict[str, Any]) -> None:
     where = f"{file}: table {table['name']}"
     meta = table["config"]["meta"]
     names = [column["name"] for column in table["columns"]]
-    for name in (name for name in names if names.count(name) > 1):
-        raise ContractError(f"{where}, column {name}: declared twice. Keep one.")
-    for key in ("key", "event_time", "overflow", "subject", "cluster_by"):
+    for key in ("key", "event_time", "overflow", "payload", "subject", "cluster_by"):
         pointed = meta.get(key, [])
         for name in [pointed] if isinstance(pointed, str) else pointed:
             if name not in names:
@@ -132,14 +145,27 @@ def check_sense(file: str, table: dict[str, Any]) -> None:
             f"{where}: meta.retention_days is shorter than lock_days, in which nothing may be "
             "deleted. Keep rows for longer."
         )
-    for column in table["columns"]:
-        for reason in _contradictions(column, meta):
-            raise ContractError(f"{where}, column {column['name']}: {reason}")
+    if "payload" in meta and not {"event_type", "schema_version"} <= set(names):
+        raise ContractError(
+            f"{where}: meta.payload needs the columns event_type and schema_version beside it."
+        )
+    check_columns(file, table, lambda column: _roles(column, meta))
 
 
-def _contradictions(column: dict[str, Any], table_meta: dict[str, Any]) -> Iterator[str]:
-    meta = column.get("config", {}).get("meta", {})
-    name, data_type = column["name"], column["data_type"]
+def check_columns(
+    file: str, table: dict[str, Any], more: Callable[[dict[str, Any]], Iterator[str]]
+) -> None:
+    """Whether what each column says can be true; `more` is what else may be wrong with one."""
+    names = [column["name"] for column in table.get("columns", [])]
+    for column in table.get("columns", []):
+        name = column["name"]
+        twice = ["declared twice. Keep one."] if names.count(name) > 1 else []
+        for reason in (*twice, *_contradictions(column), *more(column)):
+            raise ContractError(f"{file}: table {table['name']}, column {name}: {reason}")
+
+
+def _contradictions(column: dict[str, Any]) -> Iterator[str]:
+    meta, data_type = column["config"]["meta"], column["data_type"]
     if data_type not in ("int64", "float64") and {"min", "max"} & set(meta):
         yield f"min and max are for numbers, not for {data_type}."
     if data_type != "string":
@@ -150,9 +176,16 @@ def _contradictions(column: dict[str, Any], table_meta: dict[str, Any]) -> Itera
         yield "min is greater than max, so that no value is accepted."
     if "accepted" in meta and "vocabulary" in meta:
         yield "has a vocabulary and accepted words. Keep one."
+
+
+def _roles(column: dict[str, Any], table_meta: dict[str, Any]) -> Iterator[str]:
+    """What contradicts the column's part in its table."""
+    meta, name, data_type = column["config"]["meta"], column["name"], column["data_type"]
     for role in ("key", "event_time"):
         if table_meta[role] == name and meta["privacy"] == "never":
             yield f"is the {role}, and may never land. Choose another."
+    if table_meta.get("payload") == name and not meta.get("structured"):
+        yield "is the payload, and not structured. Say structured: true."
     if table_meta["event_time"] == name and data_type != "timestamp":
         yield f"is the event_time, and no timestamp but {data_type}."
     if meta.get("retired"):
@@ -162,23 +195,21 @@ def _contradictions(column: dict[str, Any], table_meta: dict[str, Any]) -> Itera
             yield "is retired, and the table's key, event_time or overflow. Choose another first."
 
 
-def _reason_of_column(error: Any, path: list[Any]) -> str:
+def _reason_of_column(error: Any, path: list[Any], column: dict[str, Any]) -> str:
     is_unknown = error.validator == "additionalProperties"
     if not is_unknown and _key(error, path) in ("config", "meta", "privacy"):
-        return (
-            f"needs a privacy class, one of {', '.join(PRIVACY_CLASSES)}. "
-            "Nothing lands without one."
-        )
+        classes = column["config"]["properties"]["meta"]["properties"]["privacy"]["enum"]
+        return f"needs a privacy class, one of {', '.join(classes)}. Nothing lands without one."
     if _key(error, path) == "data_type":
-        return f"data_type must be one of {', '.join(DATA_TYPES)}."
-    return _reason(error, path)
+        return f"data_type must be one of {', '.join(column['data_type']['enum'])}."
+    return _reason(error, path, ("privacy",))
 
 
-def _reason(error: Any, path: list[Any]) -> str:
+def _reason(error: Any, path: list[Any], needed: Sequence[str]) -> str:
     """Say in a sentence what an error of the schema means, and what to do."""
     key = _key(error, path)
-    if error.validator == "required" and key in ("config", "meta", *_TABLE_META["required"]):
-        missing = key if key in _TABLE_META["required"] else "key"
+    if error.validator == "required" and key in ("config", "meta", *needed):
+        missing = key if key in needed else needed[0]
         return f"meta.{missing} is missing. Add it under config.meta."
     if key == "name":
         return "needs a name, in lower case with underscores."

@@ -7,6 +7,7 @@ from typing import Any, TypedDict
 
 from loaders.demo.attempts import write_attempts
 from loaders.demo.deposits import write_deposits
+from loaders.demo.platform_events import write_platform_events
 
 ANSWER_KEY = "answer_key.json"
 MIN_EVENTS = 1_000  # fewer could not hold the planted truths
@@ -20,6 +21,7 @@ class DemoKey(TypedDict):
     end: str
     attempts: dict[str, Any]
     deposit_attempts: dict[str, Any]
+    platform_events: dict[str, Any]
 
 
 def write_demo(folder: Path, events: int, seed: int, end: datetime) -> DemoKey:
@@ -40,6 +42,7 @@ def write_demo(folder: Path, events: int, seed: int, end: datetime) -> DemoKey:
         end=end.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         attempts=write_attempts(folder, events, seed, end.astimezone(UTC)),
         deposit_attempts=write_deposits(folder, events, seed, end.astimezone(UTC)),
+        platform_events=write_platform_events(folder, events, seed, end.astimezone(UTC)),
     )
     text = json.dumps(key, indent=2, ensure_ascii=False) + "\n"
     (folder / ANSWER_KEY).write_text(text, encoding="utf-8", newline="\n")

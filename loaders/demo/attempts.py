@@ -8,6 +8,7 @@ Planted, each with its figures in the answer key:
 - errors that only a localized text tells apart, and a few that nobody knows;
 - mistyped mail domains, beside real ones that look mistyped (`yahoo.ca`, `gmx.at`);
 - rows delivered twice, unchanged or with another status or duration, and rows days late;
+- a range of one producer's numbers that never came;
 - statuses outside the vocabulary, which land, and broken lines, which must not.
 """
 
@@ -97,6 +98,7 @@ REFERRER_SHARE, QUERY_SHARE = 0.25, 0.02
 REFERRERS = ("https://win.example/", "https://promo.example/", "https://search.example/")
 QUERIES = ("utm_source=newsletter", "utm_source=partner", "lang=de")
 PRODUCERS = {"demo-api-1": 0.6, "demo-api-2": 0.4}
+LOSSY_PRODUCER, LOST_NUMBERS = "demo-api-2", 7  # from the middle of its numbers
 
 STORM_ERRORS, STORM_SENDERS, STORM_COUNTRY = 180, 2, "TR"
 STORM_HOUR_OF_DAY = 14  # of the day in the middle
@@ -150,6 +152,7 @@ def write_attempts(folder: Path, events: int, seed: int, end: datetime) -> dict[
         "unknown_statuses": {"weird": UNKNOWN_STATUSES},
         "error_codes": count_words((*CODES, "unclassified"), draw.code),
         "sequences": _sequences(table),
+        "lost_numbers": _lost_numbers(table),
         "storm": _storm(draw),
         "slow_country": {"country": SLOW_COUNTRY, "percent": SLOW_PERCENT},
         "localized_errors": _localized_errors(draw),
@@ -261,7 +264,7 @@ def _table(rng: np.random.Generator, people: People, draw: Draw) -> pa.Table:
     reply[draw.status == _status("success")] = len(replies) - 1
     sent_code = known & (draw.shape == 0) & (rng.random(events) < SENT_CODE_SHARE)
     producer = pick(rng, tuple(PRODUCERS.values()), events)
-    sequence = np.where(producer == 0, np.cumsum(producer == 0), np.cumsum(producer == 1))
+    sequence = _sequence(producer)
     referrer = pick(rng, (*[REFERRER_SHARE / 3] * 3, 1 - REFERRER_SHARE), events)
     query = pick(rng, (*[QUERY_SHARE / 3] * 3, 1 - QUERY_SHARE), events)
     sender = people.table.take(pa.array(draw.person))
@@ -301,11 +304,24 @@ def _statuses(draw: Draw) -> dict[str, int]:
     return counts
 
 
+def _sequence(producer: Ints) -> Ints:
+    """Return the running number of each event, from 1, without those that were lost."""
+    sequence = np.where(producer == 0, np.cumsum(producer == 0), np.cumsum(producer == 1))
+    lossy = producer == tuple(PRODUCERS).index(LOSSY_PRODUCER)
+    return sequence + np.where(lossy & (sequence > lossy.sum() // 2), LOST_NUMBERS, 0)
+
+
 def _sequences(table: pa.Table) -> dict[str, list[int]]:
-    """Return the first and last number of each producer; there is no gap between them."""
-    counts = table["producer"].value_counts().to_pylist()
-    last = {each["values"]: each["counts"] for each in counts}
-    return {producer: [1, last[producer]] for producer in PRODUCERS}
+    """Return the first and last number of each producer."""
+    spans = table.group_by("producer").aggregate([("sequence", "min"), ("sequence", "max")])
+    found = {span["producer"]: span for span in spans.to_pylist()}
+    return {name: [found[name]["sequence_min"], found[name]["sequence_max"]] for name in PRODUCERS}
+
+
+def _lost_numbers(table: pa.Table) -> dict[str, list[int]]:
+    """Return the first and last of the numbers that nobody sent, by producer."""
+    sent = pc.sum(pc.equal(table["producer"], LOSSY_PRODUCER)).as_py()
+    return {LOSSY_PRODUCER: [sent // 2 + 1, sent // 2 + LOST_NUMBERS]}
 
 
 def _storm(draw: Draw) -> dict[str, Any]:

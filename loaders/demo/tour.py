@@ -49,6 +49,20 @@ order by attempts desc, typed_domain
 limit 6
 """
 
+LOSSES = """
+select
+    table_name,
+    producer,
+    sum(received) as received,
+    sum(silver) as in_silver,
+    sum(missing) as missing,
+    max(gap_ranges) as gap_ranges,
+    bool_and(balanced) as balanced
+from gold.loss_ledger
+group by all
+order by missing desc, table_name, producer
+"""
+
 REFUSED = """
 select dead.code, dead.pointer, count(*) as records
 from bronze.dead_letters as dead
@@ -64,6 +78,7 @@ def tour(home: Home, console: Console) -> None:
         _show(console, gold, "Response times beside the European Union", SLOW_COUNTRY)
         _show(console, gold, "The most usual errors, whatever the language", ERRORS)
         _show(console, gold, "Mistyped mail domains, and what was meant", TYPOS)
+        _show(console, gold, "What was received, and which numbers never came", LOSSES)
     with bronze_reader(home) as bronze:
         _show(console, bronze, "Refused, and why (kept in the dead letters)", REFUSED)
     console.print(

@@ -19,12 +19,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from loaders import bronze
-from loaders.contracts import Contract, contract_of
+from loaders.contracts import contract_of
 from loaders.durable import explained
 from loaders.errors import AssayError
 from loaders.home import Home
 from loaders.landing.geography import Databases, Geography
-from loaders.landing.mapping import Mapping, load_mapping
+from loaders.landing.mapping import load_mapping
+from loaders.landing.numbered import numbered
 from loaders.landing.records import Documents, read_documents
 from loaders.landing.validator import Validator
 
@@ -33,7 +34,7 @@ PIPELINE_VERSION = version("assay-lakehouse")
 AnyLander = TypeVar("AnyLander", bound="Lander")
 
 # Refusals whose bytes must not be kept: they hold what may never land.
-_NEVER_KEPT = {"pii_forbidden"}
+_NEVER_KEPT = {"pii_forbidden", "residency_violation"}
 
 
 @dataclass(slots=True)
@@ -91,7 +92,10 @@ def land_file(
         bronze.recover(home)  # whoever held the lock may have died between commit and move
         if bronze.is_landed(home, batch_id):
             return _as_landed_before(home, result)
-        with landing(home, contract, mapping, result, source_system, databases, Lander) as lander:
+        with (
+            Validator(contract, mapping, home.residency) as validator,
+            landing(home, validator, result, source_system, databases, Lander) as lander,
+        ):
             lander.take(read_documents(path, lander.fields, on_bytes))
             lander.note(checksum, path.stat().st_size)
     return result
@@ -100,22 +104,22 @@ def land_file(
 @contextlib.contextmanager
 def landing(
     home: Home,
-    contract: Contract,
-    mapping: Mapping,
+    validator: Validator,
     result: LandingResult,
     source_system: str,
     databases: Databases | None,
     kind: type[AnyLander],
+    prompt: bool = False,
 ) -> Iterator[AnyLander]:
-    """A batch while it is filled: committed at the end, or forgotten where something fails."""
-    batch = bronze.Batch(home, result.batch_id, datetime.now(UTC))
+    """A batch while it is filled: committed at the end, or forgotten where something fails.
+
+    `prompt` says that somebody waits to see it, rather than that it is cheap to move.
+    """
+    batch = bronze.Batch(home, result.batch_id, datetime.now(UTC), prompt)
     try:
-        with (
-            Geography(databases or Databases.of(home)) as geography,
-            Validator(contract, mapping) as validator,
-        ):
+        with Geography(databases or Databases.of(home)) as geography:
             result.notes = geography.notes
-            yield kind(contract, validator, geography, batch, result, source_system)
+            yield kind(validator, geography, batch, result, source_system)
         batch.commit()
     except BaseException:
         batch.abandon()
@@ -127,7 +131,6 @@ class Lander:
 
     def __init__(
         self,
-        contract: Contract,
         validator: Validator,
         geography: Geography,
         batch: bronze.Batch,
@@ -135,7 +138,7 @@ class Lander:
         source_system: str,
     ) -> None:
         self.fields = validator.fields
-        self._contract, self._validator, self._geography = contract, validator, geography
+        self._contract, self._validator, self._geography = validator.contract, validator, geography
         self._batch, self._result, self._source_system = batch, result, source_system
 
     def take(self, blocks: Iterable[Documents]) -> None:
@@ -204,16 +207,23 @@ class Lander:
     def _refusals(self, rows: pa.Table, documents: Documents) -> Iterator[dict[str, Any]]:
         """Why each row was refused, and what is kept of it."""
         index_of = {line: i for i, line in enumerate(documents.table["line_number"].to_pylist())}
-        for row in rows.select(["line_number", "part", "refusal", "event_key"]).to_pylist():
+        names = ["line_number", "part", "refusal", "event_key", "producer", "sequence"]
+        for row in rows.select([n for n in names if n in rows.column_names]).to_pylist():
             code, _, pointer = row["refusal"].partition(" ")
             self._result.codes[code] = self._result.codes.get(code, 0) + 1
             keep = code not in _NEVER_KEPT
+            is_of_here = code != "residency_violation"
+            sent = (row.get("producer"), row.get("sequence")) if is_of_here else (None, None)
+            producer, sequence = numbered(*sent)
             yield {
                 "line_number": row["line_number"],
                 "part": row["part"],
                 "code": code,
                 "pointer": pointer or None,
-                "event_id": row["event_key"],
+                # Of a person of another residency nothing may be here, no id either.
+                "event_id": row["event_key"] if is_of_here else None,
+                "producer": producer,
+                "sequence": sequence,
                 "raw": documents.raw(index_of[row["line_number"]]) if keep else None,
                 "header": documents.header if keep else None,
                 "source_system": self._source_system,

@@ -22,9 +22,10 @@ from loaders.home import Home
 from loaders.landing.batches import PIPELINE_VERSION, Lander, LandingResult, landing
 from loaders.landing.mapping import load_mapping
 from loaders.landing.records import Documents, read_again
+from loaders.landing.validator import Validator
 
 _BLOCK = 20_000
-_SAID_ANEW = ("code", "pointer", "event_id", "raw", "header")
+_SAID_ANEW = ("code", "pointer", "event_id", "producer", "sequence", "raw", "header")
 
 # How each refused record stands.
 NEWEST = """
@@ -118,7 +119,8 @@ def _replay_table(
         result = LandingResult(table, "dead letters", identity.hexdigest()[:32])
         with (
             bronze.batch_lock(home, result.batch_id),
-            landing(home, contract, mapping, result, source_system, None, _Replayer) as lander,
+            Validator(contract, mapping, home.residency) as validator,
+            landing(home, validator, result, source_system, None, _Replayer) as lander,
         ):
             for first in range(0, len(group), _BLOCK):
                 lander.try_again(group[first : first + _BLOCK], header)

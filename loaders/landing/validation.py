@@ -11,11 +11,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from loaders.contracts import Column, Contract
+from loaders.contracts.events import Registry
 from loaders.home import quote
 from loaders.landing import casts
 from loaders.landing.mapping import Mapping
 from loaders.landing.overflow import first, left_over, overflow, pointer
 from loaders.landing.payload_hash import payload_hash
+from loaders.landing.payloads import Payloads
+from loaders.residencies import residency_by_region
 
 MAX_RECORD_BYTES = 8 << 20
 MAX_UNFOLD = 100_000
@@ -24,13 +27,27 @@ FUTURE_DAYS = 1
 
 
 @dataclass(frozen=True, slots=True)
+class Rules:
+    """What rows are judged by beside their contract.
+
+    `vocabulary` is {vocabulary: {spelling: word}}; rows of regions of another residency than
+    `residency` may not land.
+    """
+
+    vocabulary: dict[str, dict[str, str]]
+    events: Registry
+    residency: str
+
+
+@dataclass(frozen=True, slots=True)
 class Validation:
-    """A statement over the relations `block(line_number, doc)` and `shapes` (see shapes.py).
+    """A statement over `block(line_number, doc)` and the tables of what is known of shapes.
 
     `rows` yields `line_number`, `part` (1 unless the record was unfolded), `refusal` (code, space,
     pointer; null where the row is accepted), `event_key`, every sent column typed, `payload_hash`,
-    and what has to be looked at before the rows are final: `new_names`, a list of field names that
-    `shapes` does not have, and `searched`, the text that secrets may be in. Where it
+    and what has to be looked at before the rows are final: `new_names` and `new_event`, a list of
+    field names and a shape of an event that are not known yet (see shapes.py and payloads.py), and
+    `searched`, the text that secrets may be in. Where it
     `derives_key`, it yields the `fingerprint` that keys are derived from, and reads
     `seen(fingerprint, ordinal)`. Where it `reorders`, rows are not in the order of the block.
     """
@@ -40,29 +57,21 @@ class Validation:
     reorders: bool
 
 
-def build_validation(
-    contract: Contract,
-    mapping: Mapping,
-    vocabulary: dict[str, dict[str, str]],
-) -> Validation:
-    """Generate the statement. `vocabulary` is {vocabulary: {spelling: value}}."""
+def build_validation(contract: Contract, mapping: Mapping, rules: Rules) -> Validation:
+    """Generate the statement."""
     return Validation(
-        rows=_Builder(contract, mapping, vocabulary).rows(),
+        rows=_Builder(contract, mapping, rules).rows(),
         derives_key=mapping.event_id_from is not None,
         reorders=mapping.event_id_from is not None or mapping.rows is not None,
     )
 
 
 class _Builder:
-    def __init__(
-        self,
-        contract: Contract,
-        mapping: Mapping,
-        vocabulary: dict[str, dict[str, str]],
-    ) -> None:
-        self.contract, self.mapping, self.vocabulary = contract, mapping, vocabulary
+    def __init__(self, contract: Contract, mapping: Mapping, rules: Rules) -> None:
+        self.contract, self.mapping, self.residency = contract, mapping, rules.residency
         self.columns = contract.sent_columns
-        self.words = {c.name: vocabulary[c.vocabulary] for c in self.columns if c.vocabulary}
+        self.words = {c.name: rules.vocabulary[c.vocabulary] for c in self.columns if c.vocabulary}
+        self.payloads = Payloads(contract, rules.events) if contract.payload else None
         fields = [f for column in self.columns for f in mapping.sources_of(column)]
         fields += [*(mapping.event_id_from or ()), *filter(None, [mapping.rows])]
         self.fields = list(dict.fromkeys(fields))
@@ -122,7 +131,7 @@ class _Builder:
                 {", ".join(f"{c.name}_sent" for c in self.columns)},
                 {typed}
             from worded
-        )
+        ){self.payloads.steps("typed") if self.payloads else ""}
         select
             line_number,
             part,
@@ -132,8 +141,9 @@ class _Builder:
             {", ".join(c.name for c in self.columns)},
             {payload_hash(self.columns, self.mapping)} as payload_hash,
             new_names,
+            {"new_event" if self.payloads else "cast(null as varchar)"} as new_event,
             {self._searched()} as searched
-        from typed
+        from {"judged" if self.payloads else "typed"}
         """
 
     def _text(self, field: str) -> str:
@@ -220,6 +230,8 @@ class _Builder:
             return f"{column.name}_word"
         if column.name == self.contract.overflow:
             return overflow(column, self.columns)
+        if self.payloads and column.name == self.contract.payload:
+            return self.payloads.normal()
         return casts.typed(sent, column, mapping.types.get(column.name), mapping.timezone)
 
     def _searched(self) -> str:
@@ -234,17 +246,31 @@ class _Builder:
 
     def _checks(self) -> Iterator[tuple[str, str]]:
         """Condition and verdict, both SQL, in the order in which they are told."""
+        yield from self._landable()
         for condition, verdict in self._record_checks():
             yield condition, quote(verdict)
         for column in self.columns:
             for condition, verdict in self._column_checks(column):
                 yield condition, quote(verdict)
+        if self.payloads:
+            yield "misfit is not null", "misfit"
         if self.contract.overflow is None:
             yield "len(left_over) > 0", quote("schema_violation ")
 
+    def _landable(self) -> Iterator[tuple[str, str]]:
+        """Whether it is a record at all, and one that may be here."""
+        yield "doc is null", quote("payload_malformed ")  # no JSON, or no object
+        yield "is_forbidden", quote("pii_forbidden ")
+        if self.payloads:
+            yield "forbidden is not null", "'pii_forbidden ' || forbidden"
+        if any(column.name == "region" for column in self.columns):
+            regions = residency_by_region().items()
+            foreign = [region for region, residency in regions if residency != self.residency]
+            word = r"regexp_replace(lower(region_sent), '^[\s\pZ]+|[\s\pZ]+$', '', 'g')"
+            listed = ", ".join(map(quote, foreign))
+            yield f"list_contains([{listed}], {word})", quote("residency_violation /region")
+
     def _record_checks(self) -> Iterator[tuple[str, str]]:
-        yield "doc is null", "payload_malformed "  # no JSON, or no object
-        yield "is_forbidden", "pii_forbidden "
         yield f"size > {MAX_RECORD_BYTES}", "size_violation "
         yield "has_repeats", "payload_malformed "
         yield "unfold_error", f"envelope_violation /{self.mapping.rows}"
@@ -275,7 +301,9 @@ class _Builder:
         elif column.data_type != "string":
             empty = f"{name}_sent != ''"
             yield f"{is_sent} and {empty} and {name} is null", f"{ill_typed} {place}"
-        if column.structured:
+        if name == self.contract.payload:
+            yield casts.holds_no_number(name), "payload_malformed "
+        elif column.structured:
             # A text may say what it likes; an object is JSON, or the record is none.
             fields = self.mapping.sources_of(column)
             held = [f"json_type(doc, {quote(pointer(f))}) in ('OBJECT', 'ARRAY')" for f in fields]

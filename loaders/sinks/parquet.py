@@ -1,4 +1,7 @@
-"""The sink of the embedded home: one immutable Parquet file per batch and table, read by DuckDB."""
+"""The sink of the embedded home: a Parquet file per batch and table, read by DuckDB.
+
+`assay compact` merges them later (loaders/compaction).
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,15 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from loaders.compaction.switch import undisturbed
 from loaders.contracts import contract_of
 from loaders.durable import durable_rename, fsync_folder
-from loaders.home import Home, bronze_reader
+from loaders.errors import AssayError
+from loaders.home import Home, bronze_reader, damaged_file, lacking
+from loaders.sinks.batch_files import BATCH, files_with, read_batch
 from loaders.sinks.protocol import LEDGER, files_in_order
 
 
@@ -30,6 +36,9 @@ class ParquetSink:
     def shaped(self, table: str, rows: pa.Table, day: date) -> pa.Table:
         return rows  # the folder's name says the day
 
+    def streams(self, rows: pa.Table) -> bool:
+        return False  # a rename is as prompt as can be
+
     def publish(self, committed: Path) -> None:
         for file in files_in_order(committed):
             target = self.home.bronze / file.relative_to(committed)
@@ -40,24 +49,30 @@ class ParquetSink:
         shutil.rmtree(committed, ignore_errors=True)
 
     def is_landed(self, batch_id: str) -> bool:
-        return any(self._files(LEDGER, batch_id))
+        return bool(self.rows(LEDGER, batch_id, [BATCH]))
 
     def rows(
         self, table: str, batch_id: str, columns: Sequence[str] | None = None
     ) -> list[dict[str, Any]]:
-        wanted = list(columns) if columns else None
-        return [
-            row
-            for file in self._files(table, batch_id)
-            for row in pq.ParquetFile(file).read(wanted).to_pylist()
-        ]
+        with undisturbed(self.home.bronze, is_short=True):
+            for file in files_with(self.home.bronze / table, batch_id):
+                try:
+                    rows = read_batch(file, batch_id, columns).to_pylist()
+                except (pa.ArrowException, OSError) as error:
+                    raise damaged_file(self.home, file, error) from None
+                if rows:
+                    return list(rows)
+        return []
 
     def query(self, tables: Iterable[str], sql: str, **parameters: Any) -> pa.Table:
         with bronze_reader(self.home, *tables) as connection:
-            return connection.sql(sql, params=parameters).to_arrow_table()
+            try:
+                return connection.sql(sql, params=parameters).to_arrow_table()
+            except duckdb.BinderException:
+                missing = lacking(self.home)
+                if missing is None:
+                    raise
+                raise AssayError(missing) from None
 
     def held(self, retention_days: int) -> str:
         return "true"  # files stay until somebody takes them away
-
-    def _files(self, table: str, batch_id: str) -> Iterable[Path]:
-        return (self.home.bronze / table).glob(f"ingest_date=*/{batch_id}.parquet")

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 LEDGER = "landing_ledger"
+STREAMED = ".streamed"  # ends the name of a committed folder whose files go by stream
 
 
 class Sink(Protocol):
@@ -20,6 +21,9 @@ class Sink(Protocol):
 
     def shaped(self, table: str, rows: pa.Table, day: date) -> pa.Table:
         """Rows of the contract's schema as the sink's file has them; `day` is their partition."""
+
+    def streams(self, rows: pa.Table) -> bool:
+        """Whether rows of a batch, as its file has them, can go by stream."""
 
     def publish(self, committed: Path) -> None:
         """Move a committed batch to where readers look, its ledger last, and clear its folder.

@@ -13,7 +13,7 @@
 {%- set known_others = adapter.get_relation(this.database, this.schema, duplicates) if execute -%}
 {%- set is_read_again = known_kept and known_others and is_read_again([silver, duplicates]) -%}
 {%- if is_read_again -%}
-    {%- set landed_day = utc_day(utc_timestamp('landed.' ~ event_time_of(table))) -%}
+    {%- set landed_day = utc_day(utc_timestamp('landed.' ~ contract_of(table).event_time)) -%}
     {%- set lacking = days_bronze_lacks(source('bronze', table), known_kept, silver_time) -%}
     {%- set below = run_query(
         'select distinct ' ~ landed_day ~ ' as period_day from ' ~ source('bronze', table)
@@ -22,6 +22,7 @@
     {%- do tell_days(silver, below, lacking) -%}
 {%- endif -%}
 {%- set identity = [key, 'batch_id', 'line_number', 'ingested_at', 'payload_key'] | join(', ') -%}
+-- The books hold silver to what the ledger listed before: {{ ref('stg_platform__batches') }}.
 with
 
 landed as (
@@ -143,13 +144,4 @@ select * from arrivals
         'select coalesce(min(ingested_at), ' ~ now_utc() ~ ') as landed_at from ' ~ arrivals ~ ' where is_new',
         arrivals
     ) }}
-{%- endmacro -%}
-
-{#- The column of a bronze table that says when its event was, as its contract has it. -#}
-{%- macro event_time_of(table) -%}
-    {%- set found = [] -%}
-    {%- for node in graph.sources.values() if node.name == table -%}
-        {%- do found.append((node.config.get('meta') or node.meta).event_time) -%}
-    {%- endfor -%}
-    {{ return(found[0]) }}
 {%- endmacro -%}

@@ -5,7 +5,8 @@
 {%- macro record_build(results) -%}
 {%- if execute and flags.WHICH == 'build' -%}
 {%- set failed = results | selectattr('status', 'in', ['error', 'fail', 'runtime error']) | list -%}
-{%- set models = results | map(attribute='node') | selectattr('resource_type', 'equalto', 'model') | map(attribute='name') -%}
+{%- set done = results | selectattr('status', 'equalto', 'success') | map(attribute='node') -%}
+{%- set models = done | selectattr('resource_type', 'equalto', 'model') | map(attribute='name') -%}
 create or replace table {{ target.schema }}.last_build as
 select
     '{{ invocation_id }}' as build_id,

@@ -5,7 +5,13 @@
       {'days': expression, 'below': model, 'day_below': expression, 'differ_by': 'labels'}
           the days that the layer below says something else about, by the time at which it labelled
           them (`labelled_at` there, `updated_at` here) or, with 'batches', by the rows of each
-          batch. The model computes these days and no others: `is_renewed`.
+          batch. With 'rows', the rows themselves are compared, all columns but `updated_at`. The
+          model computes these days and no others: `is_renewed`.
+      {'days': expression, 'below': model, 'day_below': expression}
+          all days that the layer below holds, which must hold none in part.
+      {'batches': model}
+          the batches that the model names, with the day on which they landed (`landed_on`). Of
+          bronze all of these days is read: `is_renewed`.
       {'weeks': expression, 'below': model, 'day_below': expression}
           all weeks that the layer below holds. Weeks before its first day are left alone, so it
           must expire in whole weeks.
@@ -28,6 +34,8 @@
         {{ renews['weeks'] }} >= (
             select {{ iso_week('min(' ~ renews['day_below'] ~ ')') }} from {{ ref(renews['below']) }}
         )
+    {%- elif 'batches' in renews -%}
+        batch_id in (select batch_id from {{ ref(renews['batches']) }})
     {%- else -%}
         {%- for table, arrivals in renews['arrivals'].items() -%}
         (
@@ -56,7 +64,17 @@
     holds whole is always left alone: gold outlives silver by years.
 -#}
 {%- macro renewed_days() -%}
-    {%- set found = run_query(compared_days(config.get('meta')['renews'])).rows -%}
+    {%- set renews = config.get('meta')['renews'] -%}
+    {%- if 'batches' in renews -%}
+        {{ return(run_query(
+            'select distinct landed_on from ' ~ ref(renews['batches']) ~ ' order by landed_on'
+        ).columns[0].values()) }}
+    {%- elif renews['differ_by'] in ['labels', 'batches'] -%}
+        {%- set question = compared_days(renews) -%}
+    {%- else -%}
+        {%- set question = days_below(renews) -%}
+    {%- endif -%}
+    {%- set found = run_query(question).rows -%}
     {%- set renewed = found | selectattr('is_renewed') | map(attribute='period_day') | list -%}
     {%- if is_rebuilt() -%}
         {%- set left_alone = found | rejectattr('is_renewed') | map(attribute='period_day') | list -%}
@@ -139,4 +157,57 @@
     select * from judged
     where is_renewed{{ ' or ' ~ in_rebuilt_span('period_day') if is_rebuilt() }}
     order by period_day
+{%- endmacro -%}
+
+{#- The same for a layer below that holds no day in part: what it does not hold has expired. -#}
+{%- macro days_below(renews) -%}
+    {%- set is_compared = renews['differ_by'] == 'rows' -%}
+    {%- if is_compared -%}
+        {%- set names = adapter.get_columns_in_relation(this) | map(attribute='name') -%}
+        {%- set columns = names | reject('equalto', 'updated_at') | join(', ') -%}
+    {%- endif -%}
+    with
+
+    below as (
+
+        select distinct {{ renews['day_below'] }} as period_day from {{ ref(renews['below']) }}
+
+    ),
+
+    here as (
+
+        select distinct {{ renews['days'] }} as period_day from {{ this }}
+
+    ),
+
+    differing as (
+
+        select distinct {{ renews['days'] if is_compared else 'period_day' }} as period_day
+        from {{ '(' ~ rows_that_differ(renews, columns) ~ ') as other_rows' if is_compared else 'below' }}
+
+    ),
+
+    judged as (
+
+        select
+            coalesce(below.period_day, here.period_day) as period_day,
+            below.period_day is not null
+            and (differing.period_day is not null{{ ' or ' ~ in_rebuilt_span('below.period_day') if is_rebuilt() }})
+                as is_renewed
+        from below
+        full outer join here on below.period_day = here.period_day
+        left join differing on below.period_day = differing.period_day
+
+    )
+
+    select * from judged
+    where is_renewed{{ ' or ' ~ in_rebuilt_span('period_day') if is_rebuilt() }}
+    order by period_day
+{%- endmacro -%}
+
+{#- Rows that only one of the two has. -#}
+{%- macro rows_that_differ(renews, columns) -%}
+    (select {{ columns }} from {{ ref(renews['below']) }} except distinct select {{ columns }} from {{ this }})
+    union all
+    (select {{ columns }} from {{ this }} except distinct select {{ columns }} from {{ ref(renews['below']) }})
 {%- endmacro -%}

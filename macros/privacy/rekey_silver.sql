@@ -33,7 +33,7 @@
 
 {%- macro carry_over(live, versions) -%}
     {%- set behind = [] -%}
-    {%- for table in pseudonym_columns() -%}
+    {%- for table in pseudonym_columns() if table.relation.is_table -%}
         {%- set columns = [] -%}
         {%- for column in table.columns if run_query(find_other_version(table.relation, column, [live])).rows -%}
             {%- if run_query(find_other_version(table.relation, column, versions)).rows -%}
@@ -105,7 +105,9 @@
     limit 1
 {%- endmacro -%}
 
-{#- The tables that exist and have columns of privacy class `pseudonym`: the one place for them. -#}
+{#-
+    What exists, tables and views, and has columns of privacy class `pseudonym`: the one place for them.
+-#}
 {%- macro pseudonym_columns() -%}
     {%- set found = [] -%}
     {%- for node in graph.nodes.values() if node.resource_type in ['model', 'snapshot'] -%}
@@ -116,7 +118,7 @@
             {%- endif -%}
         {%- endfor -%}
         {%- set relation = adapter.get_relation(node.database, node.schema, node.alias) if declared -%}
-        {%- if relation and relation.is_table -%}
+        {%- if relation -%}
             {%- set there = adapter.get_columns_in_relation(relation) | map(attribute='name') | map('lower') | list -%}
             {%- do found.append({'relation': relation, 'columns': declared | select('in', there) | list}) -%}
         {%- endif -%}

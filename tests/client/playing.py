@@ -49,6 +49,7 @@ class Playing:
     always: Answer = 202
     requests: list[Request] = field(default_factory=list)
     taken: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # by idempotency key
+    too_large: Callable[[list[dict[str, Any]]], bool] = lambda _: False
     connections: int = 0
     port: int = 0
     _server: ThreadingHTTPServer | None = None
@@ -116,6 +117,8 @@ class Playing:
         events = [json.loads(line) for line in gzip.decompress(body).splitlines()]
         with self._lock:
             answer = self.script.pop(0) if self.script else self.always
+            if answer == 202 and self.too_large(events):
+                answer = (413, {}, b'{"code": "size_violation"}')
             status = answer[0] if isinstance(answer, tuple) else answer
             headers = {name.lower(): value for name, value in handler.headers.items()}
             request = Request(handler.path, headers, events, status, time.monotonic())

@@ -69,6 +69,11 @@ def test_a_twin_that_cuts_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     fails(test_emitter_events.test_secrets_do_not_leave_the_process, tmp_path)
 
 
+def test_a_twin_that_does_not_wait_as_it_is_asked_to(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("loaders.client.collector._seconds", lambda _: 0.0)
+    fails(test_emitter.test_retry_after_is_honoured, 503)
+
+
 def test_a_twin_that_does_not_notice_forks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setattr(Emitter, "_forked", lambda self: None)
     fails(test_emitter_processes.test_forks, False, tmp_path)

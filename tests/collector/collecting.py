@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -24,7 +25,7 @@ from loaders.home import Home
 
 ASSAY = Path(sys.executable).with_name("assay")
 LONG = os.environ.get("ASSAY_LONG") == "1"
-PATIENCE = 60.0  # seconds, for what is only a question of time
+PATIENCE = 180.0  # seconds, for what is only a question of time
 
 Event = dict[str, Any]
 
@@ -51,18 +52,33 @@ def free_port() -> int:
 
 
 class Collector:
-    """`assay collect` on a free port. `command` is what runs it, if not the real command."""
+    """`assay collect` on a free port. `command` is what runs it, if not the real command.
 
-    def __init__(self, home: Home, *options: str, command: list[str] | None = None) -> None:
+    `tls` is how to speak to it, where its options ask for that.
+    """
+
+    def __init__(
+        self,
+        home: Home,
+        *options: str,
+        command: list[str] | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.home, self.options = home, options
         self.command = command or [str(ASSAY), "collect"]
         self.log = home.path / "collector.log"
         self.port = 0
         self.process: subprocess.Popen[bytes] | None = None
-        self.client = httpx.Client(timeout=30)
+        self.scheme = "https" if tls else "http"
+        self.client = httpx.Client(timeout=30, verify=tls or True)
 
     def start(self, **environment: str) -> None:
         """Start, and return when it answers, ready or not."""
+        self.begin(**environment)
+        self.answers()
+
+    def begin(self, **environment: str) -> None:
+        """Start, and do not wait."""
         self.port = self.port or free_port()  # the same after a restart
         where = ["--home", str(self.home.path), "--port", str(self.port)]
         with self.log.open("ab") as log:
@@ -71,15 +87,22 @@ class Collector:
                 stderr=log,
                 env={**os.environ, **environment},
             )
+
+    def answers(self) -> None:
+        """Return when it answers, ready or not."""
+        assert self.process
         until = time.monotonic() + PATIENCE
-        while True:
-            try:
-                self.client.get(self.url("/healthz"))
-                return
-            except httpx.TransportError:
-                assert self.process.poll() is None, self.said()
-                assert time.monotonic() < until, self.said()
-                time.sleep(0.02)
+        while not self.is_answering():
+            assert self.process.poll() is None, self.said()
+            assert time.monotonic() < until, self.said()
+            time.sleep(0.02)
+
+    def is_answering(self) -> bool:
+        try:
+            self.client.get(self.url("/healthz"))
+        except httpx.TransportError:
+            return False
+        return True
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         """End it, and return its exit code."""
@@ -90,7 +113,7 @@ class Collector:
         return code
 
     def url(self, path: str) -> str:
-        return f"http://127.0.0.1:{self.port}{path}"
+        return f"{self.scheme}://127.0.0.1:{self.port}{path}"
 
     def post(
         self, body: Any, bearer: str, table: str = "attempts", **headers: str
@@ -108,9 +131,9 @@ class Collector:
             },
         )
 
-    def drained(self) -> None:
+    def drained(self, patience: float = PATIENCE) -> None:
         """Return when nothing waits any more."""
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + patience
         while True:
             facts = self.client.get(self.url("/readyz")).json()
             aside = list((self.home.path / "spool").glob("*.damaged"))
@@ -124,9 +147,15 @@ class Collector:
 
 
 @contextmanager
-def collecting(home: Home, *options: str, **environment: str) -> Iterator[Collector]:
+def collecting(
+    home: Home,
+    *options: str,
+    command: list[str] | None = None,
+    tls: ssl.SSLContext | None = None,
+    **environment: str,
+) -> Iterator[Collector]:
     """A collector that runs, and ends with the block."""
-    collector = Collector(home, *options)
+    collector = Collector(home, *options, command=command, tls=tls)
     collector.start(**environment)
     try:
         yield collector

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import failing_sqlite
+import sqlite_files
 from collecting import assert_balanced, landed_ids
 from failing_sqlite import Disk
 from spooling import drain, root_of, submission
@@ -37,7 +38,7 @@ def main(folder: Path, seed: int, places: int) -> None:
     """Try every kind, then look for what was answered."""
     spools._REOPEN_SECONDS = 0.001
     disk, dice, home = Disk(), random.Random(seed), init_home(folder / "home")[0]
-    failing_sqlite.install(disk)
+    sqlite_files.install(disk)
     every: set[str] = set()
     every |= attempt(home, disk, 0, range(0), set(), "begin")[0]
     for kind, (code, lasting, operations) in KINDS.items():

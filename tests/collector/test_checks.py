@@ -6,6 +6,7 @@ import json
 import os
 import random
 import secrets
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +21,25 @@ from loaders.landing.mapping import Mapping
 from loaders.landing.validator import Validator
 
 PAIRS = 1500
+# An event of each table, and names of payloads that something stands under in its turn.
+BASES: dict[str, dict[str, Any]] = {
+    "attempts": event("a"),
+    "deposit_attempts": event("a"),
+    "platform_events": {
+        "event_id": "a",
+        "event_type": "wallet.credit",
+        "occurred_at": "2026-05-01T10:00:00Z",
+        "payload": {"amount_minor": 1},
+    },
+}
+PAYLOADS: dict[str, dict[str, Any]] = {
+    "wallet.credit": {"amount_minor": 1, "state": "pending", "referenceId": "r"},
+    "bet.settled": {"stake_minor": 1, "winMinor": 0, "in_bonus": False, "note": 1},
+    "challenge.won": {"challenge_id": "c", "rank": 1, "customerName": None},
+    "account.login": {},
+    "no.such": {},
+}
+VERSIONS = (None, "1.0.0", "1.7", "2.0.0", "1.", "v1", " 1 ", 1, 1.2, True, "", "٣")
 ANYBODY = Token("t", "", "web", "")
 STRANGE: list[Any] = [
     *(None, True, False, 0, 1, -1, 1.5, 1e3, 2**63 - 1, 2**63, -(2**63), 10**30, "", " ", "\t"),
@@ -35,27 +55,41 @@ def judged(table: str, event: Any) -> str | None:
     return f"{found.code} {found.pointer or ''}" if found.code else None
 
 
+def payloads(base: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Events of some types with one thing strange in each, payloads as objects and as texts."""
+    for event_type, fields in PAYLOADS.items():
+        of_type = base | {"event_type": event_type}
+        yield from (of_type | {"payload": fields, "schema_version": v} for v in VERSIONS)
+        yield from (of_type | {"payload": value} for value in STRANGE)
+        for name in fields:
+            payload = {k: v for k, v in fields.items() if k != name}
+            for value in STRANGE:
+                yield of_type | {"payload": payload | {name: value}}
+                yield of_type | {"payload": json.dumps(payload | {name: value})}
+
+
 def test_never_stricter_than_landing():
     seed = int(os.environ.get("ASSAY_SEED") or secrets.randbelow(2**32))
     print(f"ASSAY_SEED={seed}")
     dice = random.Random(seed)
     refused = 0
-    for table in ("attempts", "deposit_attempts"):
+    for table, base in BASES.items():
         contract = contract_of(table)
         names = [name for c in contract.sent_columns for name in c.spellings] + ["undeclared"]
         events = [
-            event("a") | {name: dice.choice(STRANGE) for name in dice.sample(names, 2)}
+            base | {name: dice.choice(STRANGE) for name in dice.sample(names, 2)}
             for _ in range(PAIRS)
         ]
-        events += [event("a") | {name: value} for name in names for value in STRANGE]
-        events += [{k: v for k, v in event("a").items() if k != gone} for gone in event("a")]
+        events += [base | {name: value} for name in names for value in STRANGE]
+        events += [{k: v for k, v in base.items() if k != gone} for gone in base]
+        events += list(payloads(base)) if contract.payload else []
         docs = pa.table(
             {
                 "line_number": range(len(events)),
                 "doc": pa.array(map(json.dumps, events), pa.large_string()),
             }
         )
-        with Validator(contract, Mapping()) as validator:
+        with Validator(contract, Mapping(), "eu") as validator:
             rows = validator.rows(docs)[0].select(["line_number", "refusal"]).to_pylist()
         verdicts = {row["line_number"]: row["refusal"] for row in rows}
         for number, given in enumerate(events):
@@ -78,9 +112,23 @@ def contract_with(**columns: Column) -> Contract:
 def test_what_may_never_land_is_not_kept():
     never = Column("cvv", "string", "", "never")
     checks = Checks(contract_with(cvv=never), "eu")
-    given = event("n", cvv="123")
+    given = event("n", cvv="123", producer="api-1", sequence=7)
     found = checks.judge(json.dumps(given).encode(), given, ANYBODY)
     assert (found.code, found.raw, found.event_id) == ("pii_forbidden", None, "n")
+    assert (found.producer, found.sequence) == ("api-1", 7)  # as its id, and no more
+    given = event("n", cvv="123", producer="for 123", sequence=7)
+    found = checks.judge(json.dumps(given).encode(), given, ANYBODY)
+    assert (found.producer, found.sequence) == (None, None)
+
+
+def test_a_payload_brings_nothing_that_may_never_land():
+    given = BASES["platform_events"] | {"payload": '{"customerEmail": "x"}'}
+    found = Checks(contract_of("platform_events"), "eu").judge(
+        json.dumps(given).encode(), given, ANYBODY
+    )
+    assert (found.code, found.pointer, found.raw) == (
+        *("pii_forbidden", "/payload/customer_email", None),
+    )
 
 
 def test_region_and_tenant():
@@ -89,9 +137,11 @@ def test_region_and_tenant():
     bound = replace(ANYBODY, tenant="a", regions=("eu-west",))
 
     def code(token: Token, **more: str) -> str | None:
-        given = event("r", **more)
+        given = event("r", producer="api-1", sequence=7, **more)
         found = checks.judge(json.dumps(given).encode(), given, token)
-        assert found.raw is None or found.code != "residency_violation"
+        if found.code == "residency_violation":  # nothing says which event it was
+            kept = (found.raw, found.event_id, found.producer, found.sequence)
+            assert kept == (None, None, None, None)
         return found.code
 
     assert code(ANYBODY, region="EU-West") is None
@@ -99,6 +149,22 @@ def test_region_and_tenant():
     assert code(bound, region="eu-west", tenantId="a") is None
     assert code(bound, region="eu-north") == "residency_violation"
     assert code(bound, tenant_id="b") == "tenant_unknown"
+
+
+def test_a_refused_event_says_its_number_as_landing_would():
+    """Also under the other spelling, and as a text; and where there is none, none."""
+    checks = Checks(contract_of("attempts"), "eu")
+
+    def number(value: Any) -> tuple[str | None, int | None]:
+        found = checks.judge(json.dumps(value).encode(), value, ANYBODY)
+        assert found.code
+        return found.producer, found.sequence
+
+    assert number(event("a", action="fly", producer="api-1", sequence=7)) == ("api-1", 7)
+    assert number(event("a", action="fly", producer="api-1", sequence="7")) == ("api-1", 7)
+    assert number(event("a", action="fly", producer=5, sequence=7)) == (None, None)
+    assert number(event("a", producer="api-1", sequence=-7)) == ("api-1", None)
+    assert number([]) == (None, None)
 
 
 def test_a_record_that_is_too_large():

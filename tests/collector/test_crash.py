@@ -1,8 +1,12 @@
-"""A collector that is killed at random moments: what it has answered is in bronze, once.
+"""A collector that is killed at random moments: what it has answered is in silver, once.
 
-Senders send a batch until it is answered. What was answered must be in bronze or the dead letters.
-An event may be there twice only if its batch was sent again, since nobody had answered it; silver
-takes one of them. ASSAY_LONG=1 kills 200 times, ASSAY_SEED repeats the dice of a run.
+Senders send a request until it is answered (crash_sender.py). What was answered must be in bronze
+or the dead letters. An event may be in bronze twice only if its request was sent again, since
+nobody had answered it, and had no key; silver takes one of them.
+
+ASSAY_LONG=1 kills 1,000 times while 5,000,000 events are sent, and writes the report. ASSAY_KILLS,
+ASSAY_EVENTS and ASSAY_SECONDS (after which nobody is killed any more) bound a run; ASSAY_SEED
+repeats its dice.
 """
 
 from __future__ import annotations
@@ -10,134 +14,97 @@ from __future__ import annotations
 import os
 import random
 import secrets
-import signal
 import sys
-import threading
-import time
-from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
+import duckdb
 import pytest
-from collecting import (
-    LONG,
-    Collector,
-    assert_balanced,
-    event,
-    landed_ids,
-    rows,
-    sums,
-    token,
-)
+from collecting import LONG
+from conftest import MODELS_ONLY, run_dbt
+from crash_report import machine, write_report
+from crash_sender import BROKEN
+from crashing import SENDERS, Found, Run, look, run, salvaged_spools
 
+from loaders.books import read_books
 from loaders.home import Home, init_home
 
-KILLS = 200 if LONG else 20
-SENDERS = 4
+KILLS = int(os.environ.get("ASSAY_KILLS") or (1_000 if LONG else 20))
+EVENTS = int(os.environ.get("ASSAY_EVENTS") or (5_000_000 if LONG else 40_000))
+SECONDS = float(os.environ.get("ASSAY_SECONDS") or "inf")
 EARLY = [sys.executable, str(Path(__file__).with_name("early_collect.py"))]
 
 
-@dataclass
-class History:
-    """What senders saw: ids in the order of their numbers, answered, and those sent twice."""
+@dataclass(frozen=True)
+class Silver:
+    """Rows of silver, and the rows of bronze that it did not keep, by code."""
 
-    answered: set[str] = field(default_factory=set)
-    refused: set[str] = field(default_factory=set)
-    sent_again: set[str] = field(default_factory=set)
-    duplicates: int = 0
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    rows: int
+    events: int
+    others: dict[str, int]
 
 
-def send(collector: Collector, bearer: str, name: int, history: History, over: threading.Event):
-    """Send batches of random size, each until it is answered."""
-    dice = random.Random(name)
-    client, number = httpx.Client(timeout=10), 0
-    while not over.is_set():
-        size = dice.choice((1, 1, 5, 200))
-        ids = [f"{name}-{number + n}" for n in range(size)]
-        number += size
-        broken = set(ids[:: dice.choice((3, 50))]) if size > 1 else set()
-        body = [event(i, **({"timestamp": "never"} if i in broken else {})) for i in ids]
-        tries = 0
-        while True:
-            tries += 1
-            try:
-                reply = client.post(
-                    collector.url("/v1/attempts:batch"),
-                    json=body,
-                    headers={"authorization": f"Bearer {bearer}"},
-                )
-                if reply.status_code == 202:
-                    break
-            except httpx.TransportError:
-                pass
-            time.sleep(0.02)
-        with history.lock:
-            history.answered.update(set(ids) - broken)
-            history.refused.update(broken)
-            history.duplicates += reply.json()["duplicates"]
-            if tries > 1:
-                history.sent_again.update(ids)
-    client.close()
+def build(home: Home) -> Silver:
+    """Build silver of the attempts from bronze, and count."""
+    wanted = ("+stg_access__attempts", "+int_access__duplicates")
+    run_dbt(home, "build", "--select", *wanted, *MODELS_ONLY)
+    with duckdb.connect(str(home.warehouse), read_only=True) as warehouse:
+        [counts] = warehouse.execute(
+            "select count(*), count(distinct event_id) from silver.stg_access__attempts"
+        ).fetchall()
+        others = warehouse.execute(
+            "select code, count(*) from silver.int_access__duplicates group by code"
+        ).fetchall()
+    return Silver(*counts, dict(others))
 
 
-def run(home: Home, kills: int, dice: random.Random, command: list[str] | None = None) -> History:
-    """Kill a collector under load again and again, then let the last one drain all."""
-    collector, history, over = Collector(home, command=command), History(), threading.Event()
-    bearer = token(home)
-    collector.start()
-    names = [dice.randrange(10**9) for _ in range(SENDERS)]
-    senders = [
-        threading.Thread(target=send, args=(collector, bearer, name, history, over), daemon=True)
-        for name in names
-    ]
-    for sender in senders:
-        sender.start()
-    for _ in range(kills):
-        time.sleep(dice.uniform(0, 1.2))
-        collector.stop(signal.SIGKILL)
-        collector.start()
-    over.set()
-    for sender in senders:
-        sender.join(60)
-    assert not any(sender.is_alive() for sender in senders)
-    collector.drained()
-    assert collector.stop() == 0
-    return history
-
-
-def lost(home: Home, history: History) -> set[str]:
-    """Events that were answered and are nowhere."""
-    letters = {row["event_id"] for row in rows(home, "dead_letters")}
-    return (history.answered - set(landed_ids(home))) | (history.refused - letters)
-
-
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(4 * 3600)
 def test_kill_at_random_moments(tmp_path: Path):
     seed = int(os.environ.get("ASSAY_SEED") or secrets.randbelow(2**32))
     print(f"ASSAY_SEED={seed}")
     home = init_home(tmp_path / "home")[0]
-    history = run(home, KILLS, random.Random(seed))
-    landed = landed_ids(home)
-    assert lost(home, history) == set()
-    twice = {name for name, number in landed.items() if number > 1}
-    assert twice <= history.sent_again
-    lines = Counter((row["batch_id"], row["line_number"]) for row in rows(home, "attempts"))
-    assert max(lines.values()) == 1
-    assert_balanced(home)
-    books = sums(home)
-    assert books["accepted"] == landed.total()
-    assert books["duplicates"] >= history.duplicates
-    again, spools = len(history.sent_again), len(list((home.path / "spool").glob("*")))
-    print(
-        f"{KILLS} kills: {len(history.answered)} answered, {len(history.refused)} refused, 0 lost; "
-        f"{again} sent again, {len(twice)} of them twice in bronze, {spools - 1} spools salvaged"
-    )
+    done = run(home, KILLS, EVENTS, random.Random(seed), SECONDS)
+    found = look(home, done)
+    assert (found.lost, found.strange) == (0, 0)
+    assert not found.twice_wrongly or salvaged_spools(home)  # which have no keys any more
+    assert found.landed + found.refused - found.twice == done.sent
+    silver, broken = build(home), sum(-(-s["sent"] // BROKEN) for s in done.senders)
+    assert silver.rows == silver.events == done.sent - broken
+    assert silver.others.keys() <= {"duplicate_exact"}
+    assert silver.rows + sum(silver.others.values()) == found.landed
+    batches, note = read_books(home)
+    assert ([batch for batch in batches if batch.problem], note) == ([], None)
+    facts = told(seed, home, done, found, silver)
+    facts["ledger"] = f"{len(batches):,} batches, all of them balance"
+    print("\n".join(f"{name}: {value}" for name, value in facts.items()))
+    if LONG:
+        write_report(facts)
+
+
+def told(seed: int, home: Home, done: Run, found: Found, silver: Silver) -> dict[str, str]:
+    """The facts of the report."""
+    by_phase = ", ".join(f"{done.kills[phase]:,} while {phase}" for phase in sorted(done.kills))
+    requests = sum(sender["requests"] for sender in done.senders)
+    without_key = found.twice - found.twice_wrongly
+    return {
+        "seed": str(seed),
+        "kills (`kill -9`)": f"{done.kills.total():,}: {by_phase}",
+        "events sent": f"{done.sent:,} in {requests:,} requests, by {SENDERS} senders",
+        "answered": f"{done.sent:,}; every {BROKEN}th was refused, as it should",
+        "sent again": f"{done.sent_again:,} events whose request had got no answer",
+        "lost": f"{found.lost:,}",
+        "twice in bronze": f"{without_key:,} of those sent again without a key; "
+        f"{found.twice_wrongly:,} of all others",
+        "in silver": f"{silver.rows:,}, 0 of them twice",
+        "spools taken for damaged": str(salvaged_spools(home)),
+        "time": f"{done.seconds:,.0f} s with all restarts, "
+        f"so {done.sent / done.seconds:,.0f} events/s",
+        "machine": machine(home.path),
+    }
 
 
 def test_a_collector_that_answers_early_is_found_out(tmp_path: Path):
     """The same harness must see what it is made for."""
     home = init_home(tmp_path / "home")[0]
-    history = run(home, 3, random.Random(7), EARLY)
-    assert lost(home, history) != set()
+    done = run(home, 3, 6_000, random.Random(7), command=EARLY)
+    assert look(home, done).lost > 0

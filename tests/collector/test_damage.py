@@ -7,6 +7,7 @@ import os
 import random
 import secrets
 import shutil
+import struct
 from pathlib import Path
 
 import pytest
@@ -147,6 +148,37 @@ def test_a_record_that_is_damaged_is_told_by_its_number(home: Home):
     assert backlog
     assert (backlog.records, backlog.damaged) == (0, 1)
     assert_balanced(home)
+
+
+def test_a_log_that_has_just_begun_anew_is_no_damage(filled: dict[str, tuple[Home, set[str]]]):
+    """Killed when SQLite had written the header of a new log over an old one, and nothing else."""
+    home = Home(shutil.copytree(filled["log"][0].path, filled["log"][0].path.with_name("anew")))
+    file, log = part_of(home, ""), part_of(home, "-wal")
+    old = log.read_bytes()
+    connection = store.connect(file)
+    connection.execute("pragma wal_checkpoint(full)")
+    whole = file.read_bytes()
+    connection.close()
+    file.write_bytes(whole)
+    salt = int.from_bytes(old[16:20], "big") + 1
+    header = old[12:16] + salt.to_bytes(4, "big") + b"anew"
+    log.write_bytes(with_checksum(old[:12] + header) + old[32:])
+    assert landed_after(home)
+    assert not list(root_of(home).glob("*.salvaged"))
+    log.write_bytes(old[:16] + b"flip" + old[20:])
+    landed_after(home)
+    assert list(root_of(home).glob("*.salvaged"))
+
+
+def with_checksum(header: bytes) -> bytes:
+    """The header of a log, 24 bytes, with the checksum that SQLite's file format asks for."""
+    order = ">" if header[3] & 1 else "<"
+    first = second = 0
+    words = struct.unpack(f"{order}6I", header)
+    for one, other in zip(words[::2], words[1::2], strict=True):
+        first = (first + one + second) % (1 << 32)
+        second = (second + other + first) % (1 << 32)
+    return header + struct.pack(">2I", first, second)
 
 
 def test_a_file_that_is_no_database_is_moved_aside(home: Home):

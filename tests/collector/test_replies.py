@@ -190,7 +190,7 @@ def test_who_may_send_what(running: Collector, bearer: str):
     assert running.post([event("s1")], narrow).status_code == 403
     assert running.post(b"[]", narrow, "deposit_attempts").status_code == 202
     assert running.post(b"[]", bearer, "landing_ledger").status_code == 404
-    assert running.post(b"[]", bearer, "events").status_code == 404
+    assert running.post(b"[]", bearer, "no_such_table").status_code == 404
     forged = bearer[:-1] + ("A" if bearer[-1] != "A" else "B")
     for wrong in ("-", "nonsense", forged):
         reply = running.post(b"[]", wrong)

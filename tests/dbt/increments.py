@@ -3,7 +3,8 @@
     python increments.py SOURCE_HOME TARGET_HOME SEED
 
 Copies the bronze batches of SOURCE_HOME into TARGET_HOME in an order shuffled by SEED, and builds
-after each. The batches keep their times, so most become visible behind later ones.
+after each. The batches keep their times, so most become visible behind later ones. After every
+other build, what is there is merged.
 """
 
 import random
@@ -13,25 +14,45 @@ from pathlib import Path
 
 from dbt.cli.main import dbtRunner
 
+from loaders.compaction.compact import compact
+from loaders.home import Home
+
 
 def main(source: Path, target: Path, seed: int) -> None:
     """Copy and build, batch by batch. Raises SystemExit when a build fails."""
-    batches = sorted(
-        p for p in (source / "bronze/attempts").rglob("*.parquet") if len(p.stem) == 32
-    )
+    batches = batches_of(source)
     random.Random(seed).shuffle(batches)
     dbt = dbtRunner()
     seeded = dbt.invoke(["--quiet", "seed"])
-    for batch in batches:
-        place = target / batch.relative_to(source)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        aside = target / "arriving"
-        shutil.copy(batch, aside)
-        aside.rename(place)
+    merged = 0
+    for number, batch in enumerate(batches):
+        arrive(source, target, batch)
         run = dbt.invoke(["--quiet", "run"])
         if not (seeded.success and run.success):
-            raise SystemExit(f"build failed after {batch.stem}")
-    print(f"{len(batches)} increments")
+            raise SystemExit(f"build failed after {batch}")
+        if number % 2:
+            (result,) = compact(Home(target), ["attempts"], older_than=0, wait=0)
+            if result.is_postponed or result.problem:
+                raise SystemExit(f"not merged after {batch}: {result}")
+            merged += result.files_before - result.files_after
+    print(f"{len(batches)} increments, {merged} files fewer")
+
+
+def batches_of(home: Path) -> list[str]:
+    """The ids of the batches of attempts."""
+    files = (home / "bronze/attempts").rglob("*.parquet")
+    return sorted(file.stem for file in files if len(file.stem) == 32)
+
+
+def arrive(source: Path, target: Path, batch: str) -> None:
+    """Copy a batch with all that landing left of it, its line of the ledger last."""
+    for table in ("attempts", "dead_letters", "landing_ledger"):
+        for file in (source / "bronze" / table).rglob(f"{batch}.parquet"):
+            place = target / file.relative_to(source)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            aside = target / "arriving"
+            shutil.copy(file, aside)
+            aside.rename(place)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Parquet written under an older contract is read, built and checked under the newer one.
 
 A copy of the project gets a contract of attempts that has one more column, a wider type and a
-retired column; its own `assay` and dbt then work on files that the project as it is wrote.
+retired column, and a type of events with one more field; its own `assay` and dbt then work on files
+that the project as it is wrote.
 """
 
 from __future__ import annotations
@@ -57,6 +58,19 @@ def sent(folder: Path, name: str, day: int, **more: object) -> Path:
     return path
 
 
+def won(folder: Path, name: str) -> Path:
+    """A file of one event, with a field that only the newer registry declares."""
+    path = folder / f"won-{name}.jsonl"
+    event = {
+        "event_id": name,
+        "event_type": "challenge.won",
+        "occurred_at": "2026-05-01T10:00:00Z",
+        "payload": {"challenge_id": "c1", "prize": "gold"},
+    }
+    path.write_text(json.dumps(event) + "\n", encoding="utf-8")
+    return path
+
+
 @pytest.fixture(scope="module")
 def newer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the project with the newer contract."""
@@ -85,6 +99,19 @@ def newer(tmp_path_factory: pytest.TempPathFactory) -> Path:
         },
     )
     contract.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+    events = copy / "models" / "bronze" / "events" / "challenges.yml"
+    document = yaml.safe_load(events.read_text(encoding="utf-8"))
+    [event] = [t for t in document["sources"][0]["tables"] if t["name"] == "challenge_won"]
+    event["config"]["meta"]["version"] = "1.1.0"
+    event["columns"].append(
+        {
+            "name": "prize",
+            "description": "What was won, a word of the application.",
+            "data_type": "string",
+            "config": {"meta": {"privacy": "safe"}},
+        }
+    )
+    events.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
     staging = copy / "models" / "silver" / "access" / "stg_access__attempts.sql"
     text = staging.read_text(encoding="utf-8")
     for before, after in STEPS:
@@ -121,7 +148,9 @@ def test_the_changes_are_compatible(newer: Path, home: Home):
     assert "attempts.channel: a new column. compatible" in said
     assert "attempts.duration: data_type is now float64. compatible" in said
     assert "attempts.referrer: retired is now true. compatible" in said
-    assert "3 changes, 0 incompatible." in said
+    assert "challenge.won.prize: a new field. compatible" in said
+    assert "challenge.won: version is now 1.1.0. compatible" in said
+    assert "5 changes, 0 incompatible." in said
 
 
 @pytest.mark.parametrize("is_built_before", [False, True], ids=["a fresh build", "an increment"])
@@ -129,10 +158,12 @@ def test_old_and_new_files_build_together(newer: Path, tmp_path: Path, is_built_
     """From bronze to gold, whether silver was there already or not."""
     home, _ = init_home(tmp_path / "home")
     land_file(home, "attempts", sent(tmp_path, "old", 1))
+    land_file(home, "platform_events", won(tmp_path, "old"))
     if is_built_before:
         run(PROJECT, home, "dbt", "build", *MODELS_ONLY)
     run(newer, home, "assay", "init")
     run(newer, home, "assay", "land", "attempts", sent(tmp_path, "new", 2, channel="search"))
+    run(newer, home, "assay", "land", "platform_events", won(tmp_path, "new"))
     types = {
         pq.ParquetFile(file).schema_arrow.field("duration").type
         for file in (home.bronze / "attempts").rglob("*.parquet")
@@ -150,6 +181,12 @@ def test_old_and_new_files_build_together(newer: Path, tmp_path: Path, is_built_
         assert row(
             warehouse, "select sum(attempts), min(p50_ms), max(p50_ms) from gold.attempts_daily"
         ) == (2 * PEOPLE, 15, 15)
+        # What was sent before it was declared is in bronze, and comes with whatever is read there.
+        prizes = warehouse.execute("select event_id, prize from silver.stg_engagement__events")
+        assert dict(prizes.fetchall()) == {
+            "new": "gold",
+            "old": None if is_built_before else "gold",
+        }
 
     # What was retired is no longer taken, and not lost either.
     with duckdb.connect() as bronze:
@@ -158,7 +195,7 @@ def test_old_and_new_files_build_together(newer: Path, tmp_path: Path, is_built_
             f"read_parquet('{home.glob('attempts')}', union_by_name = true)"
         ).fetchone()
     assert landed == (PEOPLE, PEOPLE, PEOPLE)
-    assert "4 batches" in (said := run(newer, home, "assay", "check", "--all"))
+    assert "8 batches" in (said := run(newer, home, "assay", "check", "--all"))
     assert "0 failed" in said
     assert "0 unbalanced" in run(newer, home, "assay", "ledger")
 

@@ -8,6 +8,9 @@ import duckdb
 import pytest
 from conftest import Demo
 
+from loaders import bronze
+from loaders.books import read_books
+
 STORMS = """
     select period_start, domain, sum(errors) as errors
     from gold.attempts_hourly
@@ -144,3 +147,56 @@ def test_amounts_of_many_are_shown(demo: Demo, warehouse: duckdb.DuckDBPyConnect
     ).fetchall()
     assert dict(shown)["EUR"] > demo.deposits["amounts"]["EUR"] / 4
     assert all(total <= demo.deposits["amounts"][currency] for currency, total in shown)
+
+
+def test_every_event_of_the_product_is_in_silver_once(
+    demo: Demo, warehouse: duckdb.DuckDBPyConnection
+):
+    """With its type and what its payload says, in whichever spelling it came."""
+    kept = warehouse.execute(
+        "select count(*), count(distinct event_id) from silver.stg_engagement__events"
+    ).fetchone()
+    assert kept == (demo.events["distinct_events"],) * 2
+    types = warehouse.execute(
+        "select event_type, count(*) from silver.stg_engagement__events group by 1"
+    ).fetchall()
+    assert dict(types) == demo.events["types"]
+    stakes = warehouse.execute(
+        "select currency, sum(stake_minor) from silver.stg_engagement__events "
+        "where event_type = 'bet.placed' group by 1"
+    ).fetchall()
+    assert dict(stakes) == demo.events["stakes"]
+    doubles = warehouse.execute(
+        "select code, count(*) from silver.int_engagement__duplicates group by 1"
+    ).fetchall()
+    assert doubles == [("duplicate_exact", demo.events["duplicates"]["exact"])]
+
+
+def test_entries_are_told_from_events(demo: Demo, warehouse: duckdb.DuckDBPyConnection):
+    """By step and category; a decision and what it is about have one pseudonym."""
+    counts = warehouse.execute(
+        "select step, category, count(*) from silver.int_engagement__submissions group by all"
+    ).fetchall()
+    assert {(step, category): number for step, category, number in counts} == {
+        (step, category): number
+        for step, of_step in demo.events["submissions"].items()
+        for category, number in of_step.items()
+    }
+    entries = warehouse.execute(
+        "select count(distinct submission_key) from silver.int_engagement__submissions"
+    ).fetchone()
+    assert entries == (sum(demo.events["submissions"]["created"].values()),)
+
+
+def test_what_the_registry_refuses_waits(demo: Demo):
+    """The dead letters of the demo are the planted ones, by file and code."""
+    for batch in [b for b in read_books(demo.home)[0] if b.table_name == "platform_events"]:
+        assert batch.problem is None
+    letters = bronze.query(
+        demo.home,
+        ["dead_letters"],
+        "select code, count(*) as letters from bronze.dead_letters "
+        "where table_name = 'platform_events' group by code",
+    )
+    planted = demo.events["files"]["platform_events-02.jsonl"]["rejected"]
+    assert {row["code"]: row["letters"] for row in letters.to_pylist()} == planted

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -16,7 +17,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from conftest import MODELS_ONLY, PROJECT, Demo, dbt_environment, run_dbt
+from increments import arrive, batches_of
 
+from loaders.contracts import contract_of
 from loaders.home import Home, init_home
 
 pytestmark = pytest.mark.slow
@@ -32,6 +35,7 @@ MARTS = [
     "registration_funnel_daily",
     "registrations_per_fingerprint_daily",
     "email_domain_typos_weekly",
+    "loss_ledger",
 ]
 # When a row was computed is not what it says.
 COMPUTED_AT = {"updated_at", "labelled_at"}
@@ -44,6 +48,8 @@ def all_rows(home: Home) -> dict[str, list[tuple]]:
             "silver.stg_access__attempts",
             "silver.int_access__duplicates",
             "silver.int_access__published_attempts",
+            "silver.int_platform__batch_books",
+            "silver.int_platform__number_ranges",
         ]
         rows = {}
         for table in tables:
@@ -58,7 +64,9 @@ def bronze(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A home whose attempts of the demo lie in many batches, and in conflict across them.
 
     Rows are dealt out at random, so that the copies of an event meet in different batches; some
-    events come a second time with another duration, and some of those in another day.
+    events come a second time with another duration, and some of those in another day. Batches land
+    on several days; some rows were refused, so that what is missing of a producer's numbers lies
+    in other batches, in the dead letters, or nowhere.
     """
     home, _ = init_home(tmp_path_factory.mktemp("batches") / "home")
     shutil.copy(demo.home.vault, home.vault)
@@ -77,31 +85,61 @@ def bronze(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Home:
         "payload_hash",
         pa.compute.binary_join_element_wise(again["payload_hash"], "moved", ""),
     )
+    # The last part is for the dead letters, and nobody received the one before it.
     rows = pa.concat_tables([rows, moved])
+    fate = rng.choice(3, rows.num_rows, p=[0.98, 0.01, 0.01])
+    refused, rows = rows.filter(pa.array(fate == 2)), rows.filter(pa.array(fate == 0))
     place = rng.integers(0, BATCHES, rows.num_rows)
-    began = datetime(2026, 6, 2, tzinfo=UTC)
+    began = datetime.now(UTC).replace(hour=1) - timedelta(days=9)
     for number in range(BATCHES):
         batch = rows.filter(pa.array(place == number))
+        batch_id, landed_at = f"{rng.integers(2**62):032x}", began + timedelta(hours=7 * number)
         facts = {
-            "batch_id": pa.repeat(f"{rng.integers(2**62):032x}", batch.num_rows),
+            "batch_id": pa.repeat(batch_id, batch.num_rows),
             "ingested_at": pa.repeat(
-                pa.scalar(began + timedelta(minutes=number), pa.timestamp("us", "UTC")),
-                batch.num_rows,
+                pa.scalar(landed_at, pa.timestamp("us", "UTC")), batch.num_rows
             ),
             "line_number": pa.array(range(1, batch.num_rows + 1), pa.int64()),
         }
         for name, values in facts.items():
             batch = batch.set_column(batch.schema.get_field_index(name), name, values)
-        folder = home.bronze / "attempts" / "ingest_date=2026-06-02"
-        folder.mkdir(exist_ok=True)
-        pq.write_table(batch, folder / f"{facts['batch_id'][0]}.parquet")
+        letters = refused.slice(number * refused.num_rows // BATCHES, refused.num_rows // BATCHES)
+        line = {"accepted": batch.num_rows, "rejected": letters.num_rows, "duplicates": number % 3}
+        line["received"] = sum(line.values())
+        write(home, batch_id, landed_at, "attempts", batch.to_pylist())
+        write(home, batch_id, landed_at, "dead_letters", numbers_of(letters))
+        write(home, batch_id, landed_at, "landing_ledger", [line])
     run_dbt(home, "build", *MODELS_ONLY)
     return home
 
 
+def numbers_of(rows: pa.Table) -> list[dict[str, Any]]:
+    """What dead letters of these rows say of their numbers."""
+    return rows.select(["producer", "sequence"]).to_pylist()
+
+
+def write(
+    home: Home, batch_id: str, landed_at: datetime, table: str, rows: list[dict[str, Any]]
+) -> None:
+    """Write the file of a batch as landing would."""
+    about = {"batch_id": batch_id, "ingested_at": landed_at}
+    if table != "attempts":
+        about["table_name"] = "attempts"
+    schema = contract_of(table).arrow_schema
+    folder = home.bronze / table / f"ingest_date={landed_at:%Y-%m-%d}"
+    folder.mkdir(exist_ok=True)
+    pq.write_table(
+        pa.Table.from_pylist([row | about for row in rows], schema),
+        folder / f"{batch_id}.parquet",
+    )
+
+
 @pytest.mark.parametrize("order", range(ORDERS))
 def test_shuffled_increments_give_the_same_rows(bronze: Home, tmp_path: Path, order: int):
-    """Batches in random order, built one by one, equal one build of all of them."""
+    """Batches in random order, built one by one, equal one build of all of them.
+
+    Also where `assay compact` merges the files between two builds.
+    """
     home, _ = init_home(tmp_path / "home")
     shutil.copy(bronze.vault, home.vault)
     seed = random.SystemRandom().randrange(2**32)
@@ -116,10 +154,12 @@ def test_shuffled_increments_give_the_same_rows(bronze: Home, tmp_path: Path, or
         check=False,
     )
     assert result.returncode == 0, result.stdout[-2000:]
-    assert f"{BATCHES} increments" in result.stdout
+    assert f"{BATCHES} increments, " in result.stdout
+    assert ", 0 files fewer" not in result.stdout
     expected, actual = all_rows(bronze), all_rows(home)
     different = {table: len(set(expected[table]) ^ set(actual[table])) for table in expected}
     assert {table: n for table, n in different.items() if n} == {}, f"seed {seed}"
+    assert all(expected.values())
     assert all(len(expected[table]) == len(actual[table]) for table in expected)
     run_dbt(home, "test")
 
@@ -133,29 +173,32 @@ def test_another_time_zone_gives_the_same_rows(bronze: Home, tmp_path: Path):
 
 
 def test_a_build_without_new_rows_changes_nothing(bronze: Home):
-    """A second build of the same bronze leaves every row as it was, `updated_at` included."""
+    """A second build leaves every row as it was, `updated_at` included, and counts no batch."""
     with duckdb.connect(str(bronze.warehouse), read_only=True) as warehouse:
         before = [warehouse.execute(f"from gold.{m} order by all").fetchall() for m in MARTS]
     run_dbt(bronze, "run")
     with duckdb.connect(str(bronze.warehouse), read_only=True) as warehouse:
         after = [warehouse.execute(f"from gold.{m} order by all").fetchall() for m in MARTS]
+        counted = warehouse.execute("from silver.int_platform__batches_to_count").fetchall()
     assert before == after
+    assert counted == []
 
 
 def test_a_build_that_died_half_way_is_completed(bronze: Home, tmp_path: Path):
     """Whatever model a run stopped at, the next one makes up for it."""
     home, _ = init_home(tmp_path / "home")
     shutil.copy(bronze.vault, home.vault)
-    batches = sorted(
-        p for p in (bronze.bronze / "attempts").rglob("*.parquet") if len(p.stem) == 32
-    )
-    stops = ["int_access__duplicates", "stg_access__attempts", "int_access__published_attempts"]
+    batches = batches_of(bronze.path)
+    stops = [
+        "int_access__duplicates",
+        "stg_access__attempts",
+        "int_access__published_attempts",
+        "int_platform__number_ranges",
+    ]
     run_dbt(home, "seed")
-    for stop, batch in zip([*stops, None], np.array_split(batches, 4), strict=True):
-        for path in batch:
-            target = home.path / Path(path).relative_to(bronze.path)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(path, target)
+    for stop, batch in zip([*stops, None], np.array_split(batches, 5), strict=True):
+        for batch_id in batch:
+            arrive(bronze.path, home.path, str(batch_id))
         if stop:
             run_dbt(home, "run", "--select", f"+{stop}", "--exclude", "resource_type:seed")
         else:

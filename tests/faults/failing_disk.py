@@ -10,13 +10,17 @@ from typing import Any
 import pytest
 
 _open, _replace, _mkdir, _fsync = Path.open, Path.replace, Path.mkdir, os.fsync
+_unlink = Path.unlink
 
 
 class FailingDisk:
-    """Counts writes, flushes, fsyncs, renames and new folders; fails from operation `at` on."""
+    """Counts writes, flushes, fsyncs, renames and new folders; fails from operation `at` on.
 
-    def __init__(self, at: int, code: int, stays: bool) -> None:
-        self.at, self.code, self.stays = at, code, stays
+    Where it `removes`, files that are taken away count too.
+    """
+
+    def __init__(self, at: int, code: int, stays: bool, removes: bool = False) -> None:
+        self.at, self.code, self.stays, self.removes = at, code, stays, removes
         self.operations: list[str] = []
 
     def step(self, operation: str) -> None:
@@ -48,6 +52,12 @@ class FailingDisk:
             disk.step("fsync")
             _fsync(descriptor)
 
+        def unlinked(path: Path, missing_ok: bool = False) -> None:
+            disk.step("unlink")
+            _unlink(path, missing_ok)
+
+        if self.removes:
+            patch.setattr(Path, "unlink", unlinked)
         patch.setattr(Path, "open", opened)
         patch.setattr(Path, "replace", replaced)
         patch.setattr(Path, "mkdir", made)

@@ -1,11 +1,13 @@
-"""Land a file again and again, each time stopped one step later: what test_crash.py runs.
+"""Change a home again and again, each time stopped one step later: what tests of crashes run.
 
-    python steps.py kill|fail FOLDER FILE
+    python steps.py kill|fail FOLDER land FILE
+    python steps.py kill|fail FOLDER compact TABLE
 
 A step is any call that changes the home: to open a file for writing, fsync, rename, make or remove.
-Attempt n lands FILE in FOLDER/<n>, a copy of FOLDER/template, and is stopped before its n-th step:
-`kill` ends the process as kill -9 does, `fail` makes that one call fail as on a full disk. The last
-attempt is the first that needs no n-th step. Prints one line per attempt: n and the step.
+Attempt n lands FILE, or compacts TABLE, in FOLDER/<n>, a copy of FOLDER/template, and is stopped
+before its n-th step: `kill` ends the process as kill -9 does, `fail` makes that one call fail as on
+a full disk. The last attempt is the first that needs no n-th step. Prints one line per attempt: n
+and the step.
 """
 
 import errno
@@ -13,13 +15,16 @@ import os
 import shutil
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pandas  # noqa: F401 - what landing loads when it is needed: here once, not in every child
 import pyarrow.dataset  # noqa: F401
 
+from loaders.compaction.compact import compact
 from loaders.contracts import load_contracts
+from loaders.errors import AssayError
 from loaders.home import Home
 from loaders.landing.batches import land_file
 
@@ -57,15 +62,21 @@ def stop_before(number: int, mode: str, home: Path, report: int) -> None:
     sys.addaudithook(heard)
 
 
-def attempt(number: int, mode: str, home: Path, file: Path) -> str:
-    """Land in a process of its own. Returns the step that it was stopped at, if any."""
+WORK: dict[str, Callable[[Home, str], object]] = {
+    "land": lambda home, file: land_file(home, "attempts", Path(file)),
+    "compact": lambda home, table: compact(home, [table], older_than=0),
+}
+
+
+def attempt(number: int, mode: str, home: Path, work: Callable[[Home], object]) -> str:
+    """Work in a process of its own. Returns the step that it was stopped at, if any."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         stop_before(number, mode, home, writing)
         try:
-            land_file(Home(home), "attempts", file)
-        except OSError:
+            work(Home(home))
+        except (OSError, AssayError):
             os._exit(1)
         os._exit(0)
     os.close(writing)
@@ -74,17 +85,18 @@ def attempt(number: int, mode: str, home: Path, file: Path) -> str:
         return said.read()
 
 
-def main(mode: str, folder: Path, file: Path) -> None:
-    """Attempt until nothing is left to stop. The parent lands nothing, so forking it is safe."""
+def main(mode: str, folder: Path, work: Callable[[Home], object]) -> None:
+    """Attempt until nothing is left to stop. The parent does no work, so forking it is safe."""
     load_contracts()
     stopped, number = "yes", 0
     while stopped:
         number += 1
         home = folder / str(number)
         shutil.copytree(folder / "template", home)
-        stopped = attempt(number, mode, home, file)
+        stopped = attempt(number, mode, home, work)
         print(number, stopped, flush=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]).resolve(), Path(sys.argv[3]).resolve())
+    what, of = sys.argv[3:]
+    main(sys.argv[1], Path(sys.argv[2]), lambda home: WORK[what](home, of))

@@ -166,7 +166,7 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, s
             rows = [json.dumps(attempt | {"event_id": name}) for name in names]
             (folder / file).write_text("\n".join([*rows, "{broken"]), encoding="utf-8")
         land_file(init_home(folder / "template")[0], "attempts", folder / "earlier.jsonl")
-        command = [sys.executable, Path(__file__).with_name("steps.py"), mode, folder]
+        command = [sys.executable, Path(__file__).with_name("steps.py"), mode, folder, "land"]
         running[mode] = (
             folder,
             subprocess.Popen([*command, folder / "sent.jsonl"], stdout=subprocess.PIPE, text=True),

@@ -11,7 +11,9 @@ import os
 from pathlib import Path
 
 import pytest
+from small_batches import files_in, land_small
 
+from loaders.compaction.compact import compact
 from loaders.home import Home, init_home
 from loaders.landing.batches import land_file
 
@@ -20,9 +22,9 @@ Call = tuple[str, Path, Path | None]
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[Call]:
-    """Every fsync, rename and mkdir from now on, in order."""
+    """Every fsync, rename, mkdir and unlink from now on, in order."""
     heard: list[Call] = []
-    fsync, replace, mkdir = os.fsync, os.replace, os.mkdir
+    fsync, replace, mkdir, unlink = os.fsync, os.replace, os.mkdir, os.unlink
 
     def watched_fsync(descriptor: int) -> None:
         fsync(descriptor)
@@ -36,6 +38,12 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[Call]:
         mkdir(path, mode)
         heard.append(("mkdir", Path(path), None))
 
+    def watched_unlink(path: Path, *, dir_fd: int | None = None) -> None:
+        unlink(path, dir_fd=dir_fd)
+        if dir_fd is None:  # else a folder goes, in which nobody looks
+            heard.append(("unlink", Path(path), None))
+
+    monkeypatch.setattr(os, "unlink", watched_unlink)
     monkeypatch.setattr(os, "fsync", watched_fsync)
     monkeypatch.setattr(os, "replace", watched_replace)
     monkeypatch.setattr(os, "mkdir", watched_mkdir)
@@ -90,6 +98,30 @@ def test_new_partitions_are_on_disk(landed: Home, calls: list[Call]):
     days = [path for path in days if not path.parent.name.startswith(".")]
     assert len(days) == 3
     assert all(is_durable(calls, day) for day in days)
+
+
+def test_a_merge_is_on_disk_before_a_file_goes(home: Home, calls: list[Call]):
+    """The list of what goes and the merged file are; at the end, so is that all is done."""
+    for _ in range(3):
+        land_small(home)
+    sources = files_in(home)
+    calls.clear()
+    compact(home, ["attempts"], older_than=0)
+    (merged,) = files_in(home)
+    renames = [number for number, call in enumerate(calls) if call[0] == "rename"]
+    (begun, aside, switch), (moved, _, place), (ended, _, _) = (
+        (number, calls[number][1], calls[number][2] or Path()) for number in renames
+    )
+    safe = [path for kind, path, _ in calls[:begun] if kind == "fsync"]
+    assert safe == [aside / "merged.parquet", aside / "list.json", aside]
+    assert ("fsync", home.bronze, None) in calls[begun:moved]
+    assert place == merged
+    gone = [number for number, call in enumerate(calls) if call[0] == "unlink"]
+    assert sorted(calls[number][1] for number in gone[:-2]) == sources
+    assert ("fsync", merged.parent, None) in calls[moved : gone[0]]
+    assert calls[gone[-2]][1] == switch / "list.json"
+    assert ("fsync", merged.parent, None) in calls[gone[-3] : gone[-2]]
+    assert calls[ended + 1] == ("fsync", home.bronze, None)
 
 
 def test_a_new_home_is_on_disk(tmp_path: Path, calls: list[Call]):

@@ -66,10 +66,11 @@ def test_every_record_is_accepted_or_kept_with_a_code(
     batches, _ = books.read_books(home)
     assert [b for b in batches if b.problem] == []
     assert {b.batch_id for b in batches} == set(files)
-    letters = bronze_reader(home).sql(
-        "select batch_id, code, raw from bronze.dead_letters order by line_number"
-    )
-    for batch_id, code, raw in letters.fetchall():
+    with bronze_reader(home) as reader:
+        letters = reader.execute(
+            "select batch_id, code, raw from bronze.dead_letters order by line_number"
+        ).fetchall()
+    for batch_id, code, raw in letters:
         seed, hostile = files[batch_id]
         assert code in LANDING_CODES
         if hostile.data[:4] != b"PAR1":
@@ -93,9 +94,9 @@ def test_lines_are_all_there_once(seed: int, home: Home, tmp_path: Path) -> None
     file = tmp_path / "lines"
     file.write_bytes(b"\n".join(lines))
     result = land_file(home, "attempts", file)
-    reader = bronze_reader(home)
-    raws = dict(reader.sql("select line_number, raw from bronze.dead_letters").fetchall())
-    ids = dict(reader.sql("select line_number, event_id from bronze.attempts").fetchall())
+    with bronze_reader(home) as reader:
+        raws = dict(reader.execute("select line_number, raw from bronze.dead_letters").fetchall())
+        ids = dict(reader.execute("select line_number, event_id from bronze.attempts").fetchall())
     assert result.rejected > 50
     assert sorted([*raws, *ids]) == list(range(1, len(lines) + 1))
     assert raws == {number: lines[number - 1] for number in raws}
@@ -110,7 +111,8 @@ def test_big_fields_and_lines_are_kept_whole(seed: int, home: Home, tmp_path: Pa
     hostile = make_big(seed, 9 << 20)
     result = land_hostile(home, tmp_path, seed, hostile)
     if result is not None:
-        raws = bronze_reader(home).sql("select raw from bronze.dead_letters").fetchall()
+        with bronze_reader(home) as reader:
+            raws = reader.execute("select raw from bronze.dead_letters").fetchall()
         assert len(raws) == result.rejected
         assert all(raw in hostile.data for (raw,) in raws)
         assert books.read_books(home)[0][0].problem is None

@@ -16,6 +16,8 @@ from conftest import PROJECT
 from google.api_core import exceptions
 from google.auth import exceptions as auth_exceptions
 from google.cloud import bigquery
+from google.cloud.bigquery_storage_v1 import types
+from google.protobuf.any_pb2 import Any as Detail
 from samples import MARK
 
 from loaders.cli import main
@@ -23,7 +25,7 @@ from loaders.contracts import load_contracts
 from loaders.errors import AssayError
 from loaders.home import Home, Target, init_home, mark_home
 from loaders.sinks.bigquery import schemas
-from loaders.sinks.bigquery.errors import Call, answered, is_transient
+from loaders.sinks.bigquery.errors import Call, answered, has_ended, is_passing, is_transient
 
 CALL = Call(
     "table eu_bronze.attempts", "roles/bigquery.dataEditor on eu_bronze", "Nothing is lost."
@@ -34,6 +36,15 @@ TARGET = Target("a-project", "assay_eu", "europe-west1")
 def refusal(kind: Any, reason: str, text: str) -> exceptions.GoogleAPICallError:
     """What Google's client raises, with a value of an event in its text."""
     return kind(f"{text} {MARK}", errors=[{"reason": reason, "message": f"{text} {MARK}"}])
+
+
+def of_stream(kind: Any, code: str, wrong_rows: int = 0) -> exceptions.GoogleAPICallError:
+    """What the Storage Write API answers, with a value of an event in its texts."""
+    known = types.StorageError.StorageErrorCode[code]
+    detail = Detail()
+    detail.Pack(types.StorageError.pb(types.StorageError(code=known, error_message=MARK)))
+    rows = [types.RowError(index=n, message=MARK) for n in range(wrong_rows)]
+    return kind(MARK, details=[detail], response=types.AppendRowsResponse(row_errors=rows))
 
 
 def said(error: Exception) -> str:
@@ -89,6 +100,25 @@ def said(error: Exception) -> str:
             exceptions.RetryError("late", refusal(exceptions.Forbidden, "rateLimitExceeded", "")),
             ["quota"],
         ),
+        (
+            of_stream(exceptions.PermissionDenied, "TABLE_NOT_FOUND"),
+            ["permission denied (PermissionDenied", CALL.role],
+        ),
+        (
+            of_stream(exceptions.InvalidArgument, "SCHEMA_MISMATCH_EXTRA_FIELDS"),
+            ["schema drift", "assay init --bigquery", "after minutes"],
+        ),
+        (
+            of_stream(exceptions.InvalidArgument, "STORAGE_ERROR_CODE_UNSPECIFIED", wrong_rows=7),
+            ["7 rows are not what the table takes", "models/bronze"],
+        ),
+        (of_stream(exceptions.ResourceExhausted, "KMS_SERVICE_ERROR"), ["quota", "Wait"]),
+        (
+            exceptions.ServiceUnavailable(
+                f"Getting metadata from plugin failed with error: {MARK}"
+            ),
+            ["no token is given", "gcloud auth"],
+        ),
         (ConnectionResetError(MARK), ["cannot be reached"]),
         (TimeoutError(MARK), ["cannot be reached"]),
     ],
@@ -103,6 +133,25 @@ def test_only_what_may_pass_by_itself_is_transient():
     assert is_transient(refusal(exceptions.Forbidden, "rateLimitExceeded", ""))
     assert not is_transient(refusal(exceptions.Forbidden, "quotaExceeded", ""))
     assert not is_transient(refusal(exceptions.BadRequest, "invalid", ""))
+
+
+@pytest.mark.parametrize(
+    ("error", "passes", "ends"),
+    [
+        (of_stream(exceptions.Aborted, "STORAGE_ERROR_CODE_UNSPECIFIED"), True, False),
+        (of_stream(exceptions.Cancelled, "STORAGE_ERROR_CODE_UNSPECIFIED"), True, False),
+        (of_stream(exceptions.InvalidArgument, "STREAM_FINALIZED"), False, True),
+        (of_stream(exceptions.InvalidArgument, "INVALID_STREAM_STATE"), False, True),
+        (of_stream(exceptions.InvalidArgument, "SCHEMA_MISMATCH_EXTRA_FIELDS"), False, False),
+        (of_stream(exceptions.NotFound, "STREAM_NOT_FOUND"), False, True),
+        (exceptions.FailedPrecondition("without details"), False, True),
+        (of_stream(exceptions.PermissionDenied, "TABLE_NOT_FOUND"), False, False),
+    ],
+)
+def test_what_passes_by_itself_and_what_ends_a_stream(
+    error: exceptions.GoogleAPICallError, passes: bool, ends: bool
+):
+    assert (is_passing(error), has_ended(error)) == (passes, ends)
 
 
 # --- tables

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from test_contracts import VISITS, Table, in_column, in_column_meta, in_meta, written
 
-from loaders.contracts import CONTRACTS, Column, load_contracts
-from loaders.contracts import changes as contract_changes
-from loaders.contracts.changes import LOCK, Change, accept, described, pending
+from loaders.contracts import CONTRACTS, Column, load_contracts, lock
+from loaders.contracts.changes import RULES, Change
+from loaders.contracts.lock import LOCK, accept, described, pending
 from loaders.errors import AssayError
 
 NEW = {
@@ -197,7 +197,7 @@ def test_an_incompatible_change_is_refused(tmp_path: Path, change: str):
 def test_every_key_of_a_column_has_a_rule():
     """A new key of the contracts cannot be changed without a decision about it."""
     keys = set(Column.__dataclass_fields__) - {"name", "description"}
-    assert set(contract_changes._RULES) == keys
+    assert set(RULES) == keys
 
 
 def test_a_table_may_come_but_not_go(tmp_path: Path):
@@ -225,12 +225,10 @@ def test_a_word_of_a_vocabulary_may_come_but_not_go(
         ({"ok": "error"}, False),
         ({}, False),
     ):
-        monkeypatch.setattr(
-            contract_changes, "read_vocabulary", lambda: {"status": {"ok": "success"}}
-        )
+        monkeypatch.setattr(lock, "read_vocabulary", lambda: {"status": {"ok": "success"}})
         (tmp_path / LOCK).unlink(missing_ok=True)
         accept(written(tmp_path, table))
-        monkeypatch.setattr(contract_changes, "read_vocabulary", lambda now=after: {"status": now})
+        monkeypatch.setattr(lock, "read_vocabulary", lambda now=after: {"status": now})
         assert all(change.is_compatible for change in pending(tmp_path)) == is_fine, after
 
 
@@ -243,5 +241,5 @@ def test_a_lock_that_is_no_json_is_named(tmp_path: Path):
 def test_the_contracts_of_the_project_are_accepted():
     """CI's gate. If this fails, run `assay contracts check`, which says what to do."""
     assert [str(change) for change in pending()] == []
-    lock = json.loads((CONTRACTS / LOCK).read_text(encoding="utf-8"))
-    assert lock == described()
+    accepted = json.loads((CONTRACTS / LOCK).read_text(encoding="utf-8"))
+    assert accepted == described()

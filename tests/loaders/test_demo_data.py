@@ -15,6 +15,7 @@ EVENTS = 20_000
 END = datetime(2026, 6, 1, tzinfo=UTC)
 FILES = ["attempts-01.jsonl", "attempts-02.jsonl.gz", "attempts-03.csv", "attempts-04-late.jsonl"]
 DEPOSITS = ["deposit_attempts-01.jsonl", "deposit_attempts-02.csv"]
+EVENTS_OF_THE_PRODUCT = ["platform_events-01.jsonl", "platform_events-02.jsonl"]
 EU = {"DE", "FR", "ES", "PT", "PL", "IT", "NL", "AT", "BE", "IE", "SE"}
 STATUSES = {"success", "error", "test", "multi_account", "blocked"}
 SPELLINGS = {"multi acc", "multi_acc", "multiacc", "multi_account"}
@@ -95,6 +96,7 @@ def test_same_arguments_same_bytes(folder, key, tmp_path):
         "answer_key.json",
         *FILES,
         *DEPOSITS,
+        *EVENTS_OF_THE_PRODUCT,
     ]
     for path in tmp_path.iterdir():
         assert path.read_bytes() == (folder / path.name).read_bytes(), path.name
@@ -152,12 +154,15 @@ def test_gzip_header_holds_no_name_and_no_time(folder, key):
     assert header == b"\x1f\x8b\x08\x00\x00\x00\x00\x00"
 
 
-def test_distinct_events_and_gapless_sequences(events, key):
+def test_distinct_events_and_sequences_with_the_gap_that_was_planted(events, key):
     assert len(events) == key["distinct_events"] == EVENTS
+    lost = {p: list(range(first, last + 1)) for p, (first, last) in key["lost_numbers"].items()}
+    assert [len(numbers) for numbers in lost.values()] == [7]
     for producer, sent in events.groupby("producer"):
         first, last = key["sequences"][producer]
-        assert sorted(sent["sequence"]) == list(range(first, last + 1))
-    assert sum(last for _, last in key["sequences"].values()) == EVENTS
+        numbers = [*sent["sequence"], *lost.get(producer, [])]
+        assert sorted(numbers) == list(range(first, last + 1))
+        assert first == 1
 
 
 def test_counts_by_word(events, key):
@@ -311,7 +316,7 @@ def test_csv_quotes_and_leaves_nulls_empty(folder, rows, key):
 
 def test_paths_with_quotes(tmp_path):
     write_demo(tmp_path / "it's", 1_000, 1, END)
-    assert len(list(Path(tmp_path / "it's").iterdir())) == 7
+    assert len(list(Path(tmp_path / "it's").iterdir())) == 9
 
 
 def test_deposits_are_of_the_same_people(folder, events):
@@ -330,3 +335,45 @@ def test_deposits_are_of_the_same_people(folder, events):
     rates = failed.groupby(deposits["provider"]).mean().sort_values()
     assert rates.index[-1] == "Nova Cards"
     assert rates.iloc[-1] > 3 * rates.iloc[-2]
+
+
+def test_events_of_the_product_are_as_the_key_says(folder, key):
+    """Types, entries and stakes counted from the files, whatever spelling they are sent in."""
+    of_events = json.loads((folder / "answer_key.json").read_text(encoding="utf-8"))[
+        "platform_events"
+    ]
+    challenges, games = (
+        [json.loads(line) for line in read_lines(folder / name)] for name in EVENTS_OF_THE_PRODUCT
+    )
+    for name, rows in zip(EVENTS_OF_THE_PRODUCT, (challenges, games), strict=True):
+        books = of_events["files"][name]
+        assert len(rows) == books["received"]
+        assert books["accepted"] + sum(books["rejected"].values()) == books["received"]
+    sent = {row["event_id"]: row for row in games if not row["event_id"].startswith("refused")}
+    accepted = sum(books["accepted"] for books in of_events["files"].values())
+    assert len(challenges) + len(sent) == of_events["distinct_events"]
+    assert accepted - of_events["distinct_events"] == of_events["duplicates"]["exact"] > 0
+    types = [row["type"] for row in challenges] + [row["event_type"] for row in sent.values()]
+    assert pd.Series(types).value_counts().to_dict() == of_events["types"]
+
+    entries = pd.DataFrame(
+        [
+            row["metadata"] | {"step": row["type"].removeprefix("submission.")}
+            for row in challenges
+            if row["type"].startswith("submission.")
+        ]
+    )
+    spelled = entries["category"].str.lower().str.replace(" ", "_")
+    counts = entries.groupby([entries["step"], spelled]).size()
+    assert counts.to_dict() == {
+        (step, category): number
+        for step, of_step in of_events["submissions"].items()
+        for category, number in of_step.items()
+    }
+    created = set(entries.loc[entries["step"] == "created", "submissionId"])
+    assert set(entries["submissionId"]) == created
+    assert (entries["step"] == "rejected").sum() / len(created) == pytest.approx(0.3, abs=0.15)
+    bets = pd.DataFrame(
+        [row["payload"] for row in sent.values() if row["event_type"] == "bet.placed"]
+    )
+    assert bets.groupby("currency")["stake_minor"].sum().to_dict() == of_events["stakes"]

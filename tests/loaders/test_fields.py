@@ -7,6 +7,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from conftest import PROJECT
 from landed import (
@@ -15,7 +16,11 @@ from landed import (
 )
 from samples import MARK, as_csv, as_lines, land, refusals
 
+from loaders.contracts import contract_of
 from loaders.home import Home
+from loaders.landing import shapes
+from loaders.landing.mapping import Mapping
+from loaders.landing.validator import Validator
 
 
 def test_unknown_fields_go_to_the_overflow(home: Home):
@@ -177,3 +182,15 @@ def strictly(text: str) -> Any:
         raise AssertionError(word)
 
     return json.loads(text, parse_constant=refuse)
+
+
+def test_no_field_is_lost_however_many_names_are_made_up(monkeypatch: pytest.MonkeyPatch):
+    """What is known of lists of names is forgotten at times: never in the middle of a block."""
+    monkeypatch.setattr(shapes, "_ENOUGH", 1000)
+    with Validator(contract_of("attempts"), Mapping(), "eu") as validator:
+        for number in range(4):
+            own = [{"extra": 1}] + [{f"x{number} {n}": n} for n in range(20)]
+            docs = [json.dumps(ATTEMPT | fields) for fields in own]
+            block = {"line_number": range(len(own)), "doc": pa.array(docs, pa.large_string())}
+            rows = validator.rows(pa.table(block))[0].sort_by("line_number")
+            assert [json.loads(text) for text in rows["additional_data"].to_pylist()] == own

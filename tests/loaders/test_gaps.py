@@ -6,9 +6,12 @@ import json
 import random
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
+from dbt_common.exceptions import DbtRuntimeError
 from landed import ATTEMPT, assay
 
+from loaders.dbt_home import Plugin
 from loaders.gaps import read_gaps
 from loaders.home import Home, init_home
 from loaders.landing.batches import land_file
@@ -46,6 +49,33 @@ def test_what_is_missing_is_named(home: Home, dice: random.Random):
     }
     assert found == lost
     assert sum(gap.events for gap in gaps) == 80  # none overlaps another
+
+
+def test_what_was_refused_is_no_gap(home: Home):
+    """It came, and is in the dead letters; only what says no number is missed."""
+    rows = [ATTEMPT | {"event_id": f"e{n}", "producer": "a", "sequence": n} for n in range(6)]
+    for row in rows[1:3]:
+        row["action"] = "fly"
+    lines = [json.dumps(row) for row in rows]
+    lines[3] = lines[3][:-1]
+    (home.path / "sent").write_text("\n".join(lines) + "\n")
+    assert land_file(home, "attempts", home.path / "sent").rejected == 3
+    (gap,) = read_gaps(home)
+    assert (gap.table_name, gap.producer, gap.first, gap.last) == ("attempts", "a", 3, 3)
+
+
+def test_a_home_of_an_earlier_version_says_what_to_run(home: Home):
+    """Bronze lacks what a contract has gained, until `assay init` completes it."""
+    (schema,) = (home.bronze / "dead_letters").rglob("schema.parquet")
+    older = pq.read_schema(schema)
+    older = older.remove(older.get_field_index("producer"))
+    pq.write_table(older.empty_table(), schema)
+    said = f"{home.path} has no column dead_letters.producer yet. Run: assay init\n"
+    assert assay("ledger", "--gaps", home=home).stderr == said
+    with pytest.raises(DbtRuntimeError, match=said.strip()):
+        Plugin("loaders.dbt_home", {"home": str(home.path)})
+    assay("init", home=home)
+    assert assay("ledger", "--gaps", home=home).returncode == 0
 
 
 def test_the_command_shows_them(home: Home):

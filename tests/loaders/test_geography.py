@@ -56,8 +56,9 @@ def land(home: Home, folder: Path, events: list[dict[str, Any]], *options: str) 
     run = CliRunner().invoke(main, words)
     assert run.exit_code == 0, run.output
     columns = ", ".join(("ip", "geo", *NETWORK))
-    reader = bronze_reader(home)
-    return reader.sql(f"select {columns} from bronze.attempts order by line_number").fetchall()
+    with bronze_reader(home) as reader:
+        rows = reader.execute(f"select {columns} from bronze.attempts order by line_number")
+        return rows.fetchall()
 
 
 @with_databases
@@ -129,7 +130,8 @@ def test_the_payload_hash_is_of_what_was_sent(tmp_path: Path, home: Home) -> Non
         event = {**GOOD, "event_id": "e", "ip": "2.125.160.216"}
         file.write_text(json.dumps(event) + "\n" * (1 + len(hashes)))
         land_file(home, "attempts", file, databases=databases)
-        hashes = bronze_reader(home).sql("select geo, payload_hash from bronze.attempts").fetchall()
+        with bronze_reader(home) as reader:
+            hashes = reader.execute("select geo, payload_hash from bronze.attempts").fetchall()
     assert {geo for geo, _ in hashes} == {None, "GB"}
     assert len({payload for _, payload in hashes}) == 1
 
@@ -147,7 +149,8 @@ def test_a_database_that_cannot_be_read_stops_nothing(
     result = land_file(home, "attempts", file, databases=Databases(broken, broken))
     assert result.accepted == 1
     assert len(result.notes) == 2
-    assert bronze_reader(home).sql("select geo from bronze.attempts").fetchall() == [(None,)]
+    with bronze_reader(home) as reader:
+        assert reader.execute("select geo from bronze.attempts").fetchall() == [(None,)]
 
 
 def test_without_the_library_landing_goes_on(

@@ -196,6 +196,18 @@ def double_a_silver_row(home: Home) -> str:
     return change_silver(home, "insert into {table} select * from {table} where {where}")
 
 
+def lose_one_and_double_another(home: Home) -> str:
+    """Both of one batch, so that its rows are as many as before."""
+    with duckdb.connect(str(home.warehouse)) as warehouse:
+        table, batch = "silver.stg_access__attempts", a_batch(home)
+        rows = f"select {{}}(event_id) from {table} where batch_id = '{batch}'"
+        warehouse.execute(f"delete from {table} where event_id = ({rows.format('min')})")
+        warehouse.execute(
+            f"insert into {table} select * from {table} where event_id = ({rows.format('max')})"
+        )
+    return batch
+
+
 def lose_a_duplicate(home: Home) -> str:
     with duckdb.connect(str(home.warehouse)) as warehouse:
         table = "silver.int_access__duplicates"
@@ -217,6 +229,7 @@ def lose_a_duplicate(home: Home) -> str:
         (double_dead_letters, "rejected is not what the dead letters hold"),
         (lose_a_silver_row, "bronze is not silver + duplicates"),
         (double_a_silver_row, "bronze is not silver + duplicates"),
+        (lose_one_and_double_another, "bronze is not silver + duplicates"),
         (lose_a_duplicate, "bronze is not silver + duplicates"),
     ],
 )
@@ -247,9 +260,12 @@ def test_a_lost_ledger_line_of_refused_rows_alone_is_named(home: Home, tmp_path:
     assert list(problems(home)) == [batch]
 
 
-def test_a_batch_that_vanished_from_silver_is_named(copy: Home):
+@pytest.mark.parametrize("was_green", [True, False])
+def test_a_batch_that_vanished_from_silver_is_named(copy: Home, was_green: bool):
+    """Also where a test of the build went red for it: what it built was built."""
     batch = a_batch(copy)
     with duckdb.connect(str(copy.warehouse)) as warehouse:
+        warehouse.execute("update last_build set is_green = ?", [was_green])
         for table in ("stg_access__attempts", "int_access__duplicates"):
             warehouse.execute(f"delete from silver.{table} where batch_id = '{batch}'")
     assert list(problems(copy)) == [batch]

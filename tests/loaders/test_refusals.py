@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from landed import (
@@ -154,6 +155,48 @@ def test_a_field_that_may_never_land_is_refused_without_its_bytes(
     assert refusals(home) == [(2, "pii_forbidden", None, None), (3, "pii_forbidden", None, None)]
     assert [row["event_id"] for row in bronze_rows(home, "dead_letters")] == ["e1", "e1"]
     assert (result.accepted, result.rejected) == (2, 2)
+    assert not holds(home, MARK)
+
+
+NUMBERED: list[tuple[Any, Any, str | None, int | None]] = [
+    ("api-1", 7, "api-1", 7),
+    ("Signup_2.eu-" + "a" * 32, "12", "Signup_2.eu-" + "a" * 32, 12),
+    ("api-1", 3.0, "api-1", 3),
+    ("api-1", None, "api-1", None),
+    ("api-1", -1, "api-1", None),
+    ("api-1", 2**63, "api-1", None),
+    ("api-1", True, "api-1", None),
+    ("api-1", "seven", "api-1", None),
+    (None, 7, None, None),
+    ("", 7, None, None),
+    ("a" * 129, 7, None, None),
+    ("ada@mail.example", 7, None, None),
+    ("Ada Lovelace", 7, None, None),
+    ("4111111111111111", 7, None, None),
+    ({"name": "Ada"}, 7, None, None),
+    (["api-1"], 7, None, None),
+]
+
+
+def test_refused_records_keep_their_producer_and_number(home: Home):
+    """Where the name is a plain one, so that it can be said what of a producer came."""
+    sent = [ATTEMPT | {"action": "fly", "producer": p, "sequence": n} for p, n, _, _ in NUMBERED]
+    land(home, as_lines(sent) + b'{"producer": "api-1", "sequence": 7')
+    letters = bronze_rows(home, "dead_letters")
+    found = [(row["producer"], row["sequence"]) for row in letters]
+    assert found == [(producer, number) for _, _, producer, number in NUMBERED] + [(None, None)]
+
+
+def test_a_producer_is_kept_where_the_bytes_may_not_be(home: Home, monkeypatch: pytest.MonkeyPatch):
+    """It names our own service. What is no plain name could hold what may never land."""
+    forbid_customer_name(monkeypatch)
+    about = {"customer_name": MARK, "sequence": 7}
+    land(home, as_lines([ATTEMPT | about | {"producer": p} for p in ("api-1", f"for {MARK}")]))
+    letters = bronze_rows(home, "dead_letters")
+    assert [(r["code"], r["raw"], r["producer"], r["sequence"]) for r in letters] == [
+        ("pii_forbidden", None, "api-1", 7),
+        ("pii_forbidden", None, None, None),
+    ]
     assert not holds(home, MARK)
 
 

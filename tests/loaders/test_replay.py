@@ -209,6 +209,16 @@ def test_the_command_says_what_became_of_them(home: Home, send: Callable, mappin
     assert assay("replay", "--code", "nothing", home=home).stdout == "No dead letters wait.\n"
 
 
+def test_a_number_that_can_be_read_by_now_is_told(home: Home, send: Callable, tmp_path: Path):
+    """Refused again, under another mapping, a record says who sent it."""
+    send(as_lines([SENT[0] | {"when": "never", "from": "api-1", "sequence": 4}]))
+    mapping = tmp_path / "names.yml"
+    mapping.write_text(MAPPING.replace("rename: {", "rename: {from: producer, "))
+    replay(home, mapping_file=mapping)
+    tries = sorted(bronze_rows(home, "dead_letters"), key=lambda row: row["attempts"])
+    assert [(t["producer"], t["sequence"]) for t in tries] == [(None, None), ("api-1", 4)]
+
+
 def test_what_a_replay_writes_is_as_the_contracts_say(home: Home, send: Callable, mapping: Path):
     send(as_lines(SENT) + b"broken\n")
     replay(home, mapping_file=mapping)

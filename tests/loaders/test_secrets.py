@@ -105,11 +105,11 @@ def test_rows_without_secrets_are_untouched(
         home, _ = init_home(tmp_path / name)
         (tmp_path / "records.jsonl").unlink(missing_ok=True)
         land_records(home, tmp_path, records)
-        landed.append(
-            bronze_reader(home)
-            .sql("select * exclude (ingested_at) from bronze.attempts order by line_number")
-            .fetchall()
-        )
+        with bronze_reader(home) as reader:
+            rows = reader.execute(
+                "select * exclude (ingested_at) from bronze.attempts order by line_number"
+            )
+            landed.append(rows.fetchall())
     assert landed[0] == landed[1]
     assert len(landed[0]) == RECORDS
 
@@ -127,10 +127,11 @@ def test_what_is_cut_is_counted(home: Home, tmp_path: Path) -> None:
     file.write_text("".join(json.dumps(r) + "\n" for r in records))
     run = CliRunner().invoke(main, ["land", "attempts", str(file), "--home", str(home.path)])
     assert "secret values cut 3" in run.output
-    ledger = bronze_reader(home).sql("select cut from bronze.landing_ledger").fetchall()
+    with bronze_reader(home) as reader:
+        ledger = reader.execute("select cut from bronze.landing_ledger").fetchall()
+        raw = reader.execute("select raw from bronze.dead_letters").fetchall()
     assert ledger == [(3,)]
     # The refused record is evidence, whole, in bronze's restricted column.
-    raw = bronze_reader(home).sql("select raw from bronze.dead_letters").fetchall()
     assert raw == [(json.dumps(records[3]).encode(),)]
 
 
@@ -142,8 +143,9 @@ def test_the_payload_hash_is_of_what_was_kept(home: Home, tmp_path: Path) -> Non
         tmp_path,
         [{**good, "additional_data": {"password": word, "x": 1}} for word in ("one", "two")],
     )
-    reader = bronze_reader(home)
-    one, two = reader.sql("select additional_data, payload_hash from bronze.attempts").fetchall()
+    with bronze_reader(home) as reader:
+        rows = reader.execute("select additional_data, payload_hash from bronze.attempts")
+        one, two = rows.fetchall()
     assert one == two
     assert one[0] == f'{{"password":"{CUT}","x":1}}'
 
@@ -165,7 +167,7 @@ def test_the_quick_look_misses_nothing_that_the_long_one_finds(seed: int) -> Non
             counts[number] = cutter.count
     block = pa.table({"line_number": range(500), "doc": pa.array(docs, pa.large_string())})
     assert len(counts) > 100
-    with validator.Validator(contract_of("attempts"), Mapping()) as reader:
+    with validator.Validator(contract_of("attempts"), Mapping(), "eu") as reader:
         assert reader.rows(block)[1] == counts
 
 

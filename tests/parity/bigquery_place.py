@@ -44,6 +44,7 @@ def service() -> Iterator[StandIn]:
 @pytest.fixture(autouse=True)
 def reached(service: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", service.endpoint)
+    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST_GRPC", service.grpc_endpoint)
     monkeypatch.setenv("ASSAY_BIGQUERY_RETRY_SECONDS", "1")
 
 

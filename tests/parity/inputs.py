@@ -20,6 +20,8 @@ SUNDAY = datetime(2026, 5, 3, tzinfo=UTC)
 # Offset from Sunday, and how often. What is sent later is mostly of the days that were rare.
 DAYS = {-1: 1, 0: 10, 1: 10, 2: 1}
 PEOPLE = 80
+REFUSED = 9  # lines of each file
+REQUIRED = {"attempts": "status", "deposit_attempts": "status", "platform_events": "event_type"}
 
 # Most values are plain, so that cells have people enough to be published.
 HOURS = [10] * 8 + [0, 23]
@@ -30,6 +32,8 @@ FINGERPRINTS = ["shared-device"] * 2 + ["none", "  ", None]
 CURRENCIES = ["EUR"] * 20 + ["eur ", "Euro", "ß", "\tUSD", None]
 METHODS = ["card"] * 20 + ["Credit-Card", "4111111111111111", "", "İyzico", None]
 PROVIDERS = ["acme"] * 10 + ["Acme Pay"]
+# Each has some of the events' numbers, and so gaps between them.
+PRODUCERS = ["api-1"] * 4 + ["Api_2.eu"] * 2 + ["api-1\n", "ädä", "a@b.c", "7", "", None]
 
 REPLIES: list[str | None] = [
     *[json.dumps({"error": {"code": "EMAIL_TAKEN"}})] * 20,
@@ -47,17 +51,44 @@ REPLIES: list[str | None] = [
     None,
 ]
 
+ABSENT = object()
+# Values of payloads: numbers as ids, either spelling, white space, nesting that nobody declared.
+PAYLOADS: dict[str, dict[str, list[Any]]] = {
+    "account.login": {"note": ["x", {"deep": [1, None]}, [], 1.50]},
+    "submission.created": {
+        "challengeId": ["c1", 17, " c 1 ", "[c]", "{c", "ß\t"],
+        "challenge_id": [None, "c2", ABSENT],
+        "category": ["Short Film", "İyi", "4111 1111", "", None, ABSENT],
+        "file_size_bytes": [0, 2**63 - 1, None],
+        "fileType": ["image/PNG", "pdf", ABSENT],
+    },
+    "bet.settled": {
+        "bet_id": ["b1", "B1", " b1", 1, ""],
+        "stake_minor": [0, 250],
+        "winMinor": [0, 10**15],
+        "in_bonus": [True, False, None],
+        "password": ["hunter2", ABSENT],
+    },
+    "wallet.credit": {
+        "amount_minor": [1, 2],
+        "reason": ["reward", 'Deposit "x"', "\\u00e4", "\u2028"],
+        "state": ["pending", "available", ABSENT],
+        "referenceId": ["r1", "r\x1f1", None],
+    },
+    "contribution.recorded": {"points": [-5, 5], "category": ["art"]},
+}
+
 
 def write_batches(folder: Path, seed: int, rows: int) -> dict[str, list[Path]]:
     """Write files by bronze table, in the order in which they land.
 
     The first has `rows` rows; the second a fourth as many, of old and of new days, and repeats of
-    the first: exact copies, and others under the same id.
+    the first: exact copies, and others under the same id. In both some lines must be refused.
     """
     folder.mkdir(parents=True, exist_ok=True)
     rng = random.Random(seed)
     files: dict[str, list[Path]] = {}
-    for table, event in (("attempts", _attempt), ("deposit_attempts", _deposit)):
+    for table, event in EVENTS.items():
         first = [event(rng, f"{table}-{n}", later=False) for n in range(rows)]
         second = [event(rng, f"{table}-{rows + n}", later=True) for n in range(rows // 4)]
         second += rng.sample(first, rows // 20)
@@ -65,6 +96,8 @@ def write_batches(folder: Path, seed: int, rows: int) -> dict[str, list[Path]]:
             {**event(rng, row["event_id"], later=True), "event_id": row["event_id"]}
             for row in rng.sample(first, rows // 20)
         ]
+        for batch in (first, second):
+            batch += [row | {REQUIRED[table]: None} for row in rng.sample(batch, REFUSED - 1)]
         files[table] = [
             _written(folder / f"{table}-{n}.jsonl", batch)
             for n, batch in enumerate((first, second))
@@ -102,19 +135,46 @@ def _deposit(rng: random.Random, event_id: str, later: bool) -> dict[str, Any]:
     }
 
 
-def _request(rng: random.Random, event_id: str, person: int, later: bool) -> dict[str, Any]:
-    day = rng.choices(list(DAYS), [*DAYS.values()][::-1] if later else [*DAYS.values()])[0]
-    at = SUNDAY + timedelta(days=day, hours=rng.choice(HOURS), minutes=rng.randrange(60))
+def _platform_event(rng: random.Random, event_id: str, later: bool) -> dict[str, Any]:
+    person = rng.randrange(PEOPLE)
+    event_type = rng.choice(list(PAYLOADS))
+    payload = {name: rng.choice(values) for name, values in PAYLOADS[event_type].items()}
+    sent = {name: value for name, value in payload.items() if value is not ABSENT}
     zone = rng.choice(["Z", "+02:00", "-11:30"])
     return {
-        "event_id": event_id,
-        "timestamp": _in_zone(at, zone),
+        **_number(rng, event_id),
+        "event_type": event_type,
+        "occurred_at": _in_zone(_moment(rng, later), zone),
+        "sent_ingested_at": rng.choice([None, "2026-05-09T10:00:00.25Z"]),
+        "tenant_id": rng.choice(["brand-7", " brand-7", "Brand 8", "", None]),
+        "region": rng.choice(["EU", " eu-west1", "elsewhere", "\tEU", None]),
+        "user_id": rng.choice([f"U{person}", f" U{person}", "ß", "", None]),
+        "schema_version": rng.choice(["1.0.0", "1.7", " 1 ", None]),
+        "payload": rng.choice([sent, sent, json.dumps(sent, indent=1)]),
+    }
+
+
+def _request(rng: random.Random, event_id: str, person: int, later: bool) -> dict[str, Any]:
+    zone = rng.choice(["Z", "+02:00", "-11:30"])
+    return {
+        **_number(rng, event_id),
+        "timestamp": _in_zone(_moment(rng, later), zone),
         "duration": rng.choice([None, rng.randrange(1, 400) * 1_000_000 + 500_000]),
         "domain": rng.choice(DOMAINS),
         "geo": rng.choice(GEOS),
         "fp": rng.choice([f"device-{person}"] * 10 + FINGERPRINTS),
         "ip": f"192.0.2.{person}",
     }
+
+
+def _moment(rng: random.Random, later: bool) -> datetime:
+    day = rng.choices(list(DAYS), [*DAYS.values()][::-1] if later else [*DAYS.values()])[0]
+    return SUNDAY + timedelta(days=day, hours=rng.choice(HOURS), minutes=rng.randrange(60))
+
+
+def _number(rng: random.Random, event_id: str) -> dict[str, Any]:
+    number = int(event_id.rpartition("-")[2])
+    return {"event_id": event_id, "producer": rng.choice(PRODUCERS), "sequence": number}
 
 
 def _in_zone(at: datetime, zone: str) -> str:
@@ -127,7 +187,7 @@ def _in_zone(at: datetime, zone: str) -> str:
 
 
 def _written(path: Path, rows: list[dict[str, Any]]) -> Path:
-    path.write_text("".join(_lines(rows)), encoding="utf-8")
+    path.write_text("".join(_lines(rows)) + '{"producer": "api-1"', encoding="utf-8")
     return path
 
 
@@ -135,3 +195,10 @@ def _lines(rows: list[dict[str, Any]]) -> Iterator[str]:
     for row in rows:
         sent = {name: value for name, value in row.items() if value is not None}
         yield json.dumps(sent, ensure_ascii=False) + "\n"
+
+
+EVENTS = {
+    "attempts": _attempt,
+    "deposit_attempts": _deposit,
+    "platform_events": _platform_event,
+}

@@ -91,7 +91,10 @@ def _duckdb_rows(warehouse: duckdb.DuckDBPyConnection, table: str) -> tuple[dict
 def _bigquery_rows(client: bigquery.Client, table: str) -> tuple[dict[str, str], Rows]:
     there = client.get_table(table)
     types = {field.name: field.field_type for field in there.schema if field.name not in CLOCKED}
-    return types, [tuple(row[name] for name in sorted(types)) for row in client.list_rows(there)]
+    # The rows of a view are those that its query gives now.
+    rows = client.query_and_wait(f"select * from `{table}`") if there.view_query else None
+    found = client.list_rows(there) if rows is None else rows
+    return types, [tuple(row[name] for name in sorted(types)) for row in found]
 
 
 def _in_utc(value: Any) -> Any:

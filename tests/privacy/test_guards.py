@@ -109,11 +109,10 @@ FAULTS = {
         "attempts_hourly",
         "update gold.attempts_hourly set updated_at = null where rowid = 0",
     ),
-    "an attempt lost in silver": Fault(
-        "assert_silver_holds_every_attempt",
+    "a batch that does not add up": Fault(
+        "assert_every_batch_adds_up",
         "",
-        "delete from silver.stg_access__attempts "
-        "where event_id = (select max(event_id) from silver.stg_access__attempts)",
+        "update silver.int_platform__batch_books set problem = 'planted' where rowid = 0",
     ),
     "a block of three people": Fault(
         "blocks_pass",
@@ -163,12 +162,15 @@ FAULTS = {
         "update gold.response_times_daily set p95_ms = 1 where rowid = "
         "(select max(rowid) from gold.response_times_daily where subjects between 10 and 49)",
     ),
-    "a double in silver": Fault(
-        "assert_silver_holds_every_attempt",
+    "a day that does not add up": Fault(
+        "assert_every_batch_adds_up",
         "",
-        "insert into silver.int_access__duplicates by name select 'attempts' as table_name, "
-        "event_id, batch_id, line_number, ingested_at, payload_key, 'duplicate_exact' as code "
-        "from silver.stg_access__attempts order by event_id limit 1",
+        "update gold.loss_ledger set balanced = false where rowid = 0",
+    ),
+    "a word of requests among operations": Fault(
+        "about_operations",
+        "loss_ledger",
+        "alter table gold.loss_ledger add column action varchar",
     ),
     "a pseudonym of another key": Fault(
         "one_key",
@@ -176,6 +178,14 @@ FAULTS = {
         "update silver.stg_access__deposit_attempts set email_key = 'v2:' || substr(email_key, 4) "
         "where event_id = (select max(event_id) from silver.stg_access__deposit_attempts "
         "where email_key is not null)",
+    ),
+    "a pseudonym of another key behind a view": Fault(
+        "one_key",
+        "int_engagement__submissions",
+        "update silver.stg_engagement__events "
+        "set submission_key = 'v2:' || substr(submission_key, 4) where event_id = "
+        "(select max(event_id) from silver.int_engagement__submissions)",
+        (("one_key", "stg_engagement__events"),),
     ),
     "a column of pseudonyms that no rotation knows": Fault(
         "one_key",

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,15 +16,21 @@ import pytest
 from byte_search import Needles, as_text, encodings, files, search
 from conftest import Demo, run_dbt
 
-from loaders.contracts import contract_of
+from loaders.contracts import Contract, contract_of
+from loaders.contracts.events import load_events
 from loaders.gold.publish import publish
 from loaders.home import Home, bronze_reader
 from loaders.landing.batches import land_file
 
 DIRECT = {"email", "phone", "ip", "fp"}
+# What leads to one person in payloads of events.
+OF_PAYLOADS = {
+    field.name for event in load_events() for field in event.fields if field.privacy == "identifier"
+}
 KEYS = {  # pseudonyms in silver, by bronze table
     "attempts": ("email_key", "phone_key", "fp_key", "ip_key", "payload_key"),
     "deposit_attempts": ("email_key", "phone_key", "fp_key", "ip_key", "payload_key", "user_key"),
+    "platform_events": ("user_key", "payload_key", "submission_key", "bet_key", "payment_key"),
 }
 SHORTEST = 6  # characters; shorter values would be found anywhere
 
@@ -116,23 +123,31 @@ def people_needles(home: Home) -> dict[bytes, str]:
         duckdb.connect(str(home.warehouse), read_only=True) as warehouse,
     ):
         for table, keys in KEYS.items():
-            columns = [
-                column.name
-                for column in contract_of(table).columns
-                if column.privacy in ("direct_identifier", "identifier")
-            ]
-            assert set(columns) >= DIRECT
-            for column in columns:
-                values = bronze.execute(f"select distinct {column} from bronze.{table}").fetchall()
-                for (value,) in values:
-                    if value is not None and len(value) >= SHORTEST and value != "undefined":
-                        needles.update(dict.fromkeys(forms_of(value), column))
+            contract = contract_of(table)
+            for name, value in raw_identifiers(contract):
+                values = bronze.execute(f"select distinct {value} from bronze.{table}").fetchall()
+                for (text,) in values:
+                    if text is not None and len(text) >= SHORTEST and text != "undefined":
+                        needles.update(dict.fromkeys(forms_of(text), name))
             for key in keys:
-                values = warehouse.execute(
-                    f"select distinct {key} from silver.stg_access__{table} where {key} is not null"
+                pseudonyms = warehouse.execute(
+                    f"select distinct {key} from silver.{contract.silver} where {key} is not null"
                 ).fetchall()
-                needles.update({value.encode(): key for (value,) in values})
+                assert pseudonyms
+                needles.update({pseudonym.encode(): key for (pseudonym,) in pseudonyms})
+    assert set(needles.values()) >= DIRECT | {"user_id", "submission_id", "bet_id", "payment_id"}
     return needles
+
+
+def raw_identifiers(contract: Contract) -> Iterator[tuple[str, str]]:
+    """Name and SQL of what identifies people in a bronze table, in payloads too."""
+    for column in contract.columns:
+        if column.privacy in ("direct_identifier", "identifier"):
+            yield column.name, column.name
+    for name in sorted(OF_PAYLOADS) if contract.payload else []:
+        head, *tail = name.split("_")
+        for spelling in (name, head + "".join(map(str.capitalize, tail))):
+            yield name, f"json_extract_string({contract.payload}, '$.{spelling}')"
 
 
 def forms_of(value: str) -> set[bytes]:
@@ -170,8 +185,9 @@ def test_nobody_is_in_it(used: Used) -> None:
 
 
 def test_nobody_is_in_the_warehouse_but_by_pseudonym(used: Used, demo: Demo) -> None:
-    """E-mail, phone, address and fingerprint end where silver begins, plain hashes of them too."""
-    direct = {needle: name for needle, name in used.people.names.items() if name in DIRECT}
+    """What people are found by ends where silver begins, plain hashes of it too."""
+    ended = DIRECT | OF_PAYLOADS | {"user_id", "trace_id"}
+    direct = {needle: name for needle, name in used.people.names.items() if name in ended}
     needles = Needles(direct)
     with duckdb.connect(str(demo.home.warehouse), read_only=True) as warehouse:
         tables = warehouse.execute(

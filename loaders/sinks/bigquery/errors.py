@@ -18,6 +18,8 @@ import requests.exceptions
 from google.api_core import exceptions
 from google.auth import exceptions as auth_exceptions
 from google.cloud.bigquery import DEFAULT_RETRY
+from google.cloud.bigquery_storage_v1.types import StorageError
+from google.protobuf.any_pb2 import Any as Detail
 
 from loaders.contracts import load_contracts
 from loaders.errors import AssayError
@@ -33,12 +35,29 @@ FAILURES = (
     ConnectionError,
 )
 
+# What may pass by itself on the Storage Write API, where a repeat is always safe.
+_PASSING = (
+    exceptions.Aborted,
+    exceptions.Cancelled,
+    exceptions.DeadlineExceeded,
+    exceptions.InternalServerError,
+    exceptions.ServiceUnavailable,
+    exceptions.TooManyRequests,
+)
+_STREAM_ENDS = {
+    "INVALID_STREAM_STATE",
+    "STREAM_ALREADY_COMMITTED",
+    "STREAM_FINALIZED",
+    "STREAM_NOT_FOUND",
+}
+
 _LOG_IN = (
     "Run: gcloud auth application-default login; or set GOOGLE_APPLICATION_CREDENTIALS to the key "
     "file of a service account"
 )
 _WAIT = "Wait and run it again, or ask for a higher quota in the Google Cloud console"
 
+_FROM_PLUGIN = "metadata from plugin failed"  # how gRPC says that, with UNAVAILABLE
 _PERMISSION = re.compile(r"\bbigquery\.[a-z]+\.[a-zA-Z]+\b")
 _FIELD = re.compile(r"[Ff]ields?:? `?([A-Za-z_][A-Za-z0-9_]*)`?")
 _DRIFT = re.compile(r"does not match|changed (type|mode)|Cannot add fields|incompatible")
@@ -91,6 +110,26 @@ def is_transient(error: Any) -> bool:
     return bool(DEFAULT_RETRY._predicate(_root(error)))
 
 
+def is_passing(error: BaseException) -> bool:
+    """Whether a call of the Storage Write API may succeed a little later."""
+    return isinstance(error, _PASSING)
+
+
+def has_ended(error: exceptions.GoogleAPICallError) -> bool:
+    """Whether a stream takes nothing any more: it was finalized, or is gone."""
+    gone = (exceptions.NotFound, exceptions.FailedPrecondition)
+    return isinstance(error, gone) or _storage_code(error) in _STREAM_ENDS
+
+
+def _storage_code(error: exceptions.GoogleAPICallError) -> str:
+    """The Storage Write API's own word for what is wrong, where it has one."""
+    for detail in error.details or ():
+        found = StorageError.pb()()
+        if isinstance(detail, Detail) and detail.Unpack(found):
+            return str(StorageError.StorageErrorCode(found.code).name)
+    return ""
+
+
 def _root(error: Any) -> Any:
     """What was retried until the time was up, rather than that the time was up."""
     while isinstance(error, exceptions.RetryError) and error.cause is not None:
@@ -107,8 +146,13 @@ def _meaning(error: Any, call: Call) -> Meaning:
     found = _of_rights(error, said, call) or _of_place(error, said)
     if found:
         return (reason, *found)
+    if _FROM_PLUGIN in str(error.message or ""):
+        return "credentialsRefused", "no token is given for the Google credentials", _LOG_IN
     if status is not None and status >= 500:
         return _unreachable(said, reason)
+    refused = _of_rows(error, said)
+    if refused:
+        return (reason, *refused)
     text = str(error.message or "")
     if _DRIFT.search(text):
         why = f"schema drift{_column(text)}: the table is not as its contract says ({said})"
@@ -157,6 +201,18 @@ def _of_place(error: exceptions.GoogleAPICallError, said: str) -> tuple[str, str
     if error.code == 400 and "different locations" in text:
         why = f"job and dataset are not in one location ({said})"
         return why, "seeds/residencies.csv says which location the residency has"
+    return None
+
+
+def _of_rows(error: exceptions.GoogleAPICallError, said: str) -> tuple[str, str] | None:
+    """What the Storage Write API has against rows, or their columns; and what to do."""
+    wrong = len(getattr(error.response, "row_errors", ()))
+    if wrong:
+        why = f"{wrong} rows are not what the table takes ({said})"
+        return why, "Compare the table with its contract in models/bronze"
+    if _storage_code(error) == "SCHEMA_MISMATCH_EXTRA_FIELDS":
+        why = f"schema drift: streams do not know a column of the contract ({said})"
+        return why, "Run: assay init --bigquery PROJECT; streams see a new column after minutes"
     return None
 
 

@@ -46,7 +46,7 @@ class Service:
     @property
     def retry(self) -> Retry:
         """Google's own rules of what to repeat, for so long and no longer."""
-        return bigquery.DEFAULT_RETRY.with_timeout(_retry_seconds())
+        return bigquery.DEFAULT_RETRY.with_timeout(retry_seconds())
 
     def options(self) -> dict[str, Any]:
         """How every request repeats and ends."""
@@ -132,7 +132,7 @@ class Service:
         job_config.source_format = bigquery.SourceFormat.PARQUET
         job_config.create_disposition = bigquery.CreateDisposition.CREATE_NEVER
         job_config.labels = self.labels | {"table": table.table_id}
-        give_up = time.monotonic() + _retry_seconds()
+        give_up = time.monotonic() + retry_seconds()
         for attempt in count(1):
             job_id = f"{name}_{attempt}"
             with answered(call):
@@ -222,9 +222,10 @@ def _may_appear(error: BaseException) -> bool:
 @cache
 def _client(project: str, location: str, emulator: str) -> bigquery.Client:
     """A client, one per process: it finds credentials and keeps connections."""
-    credentials = AnonymousCredentials() if emulator else None  # type: ignore[no-untyped-call]
+    credentials = AnonymousCredentials() if emulator else None
     return bigquery.Client(project=project, location=location, credentials=credentials)
 
 
-def _retry_seconds() -> float:
+def retry_seconds() -> float:
+    """For how long what may pass is tried again."""
     return float(os.environ.get("ASSAY_BIGQUERY_RETRY_SECONDS", "60"))

@@ -1,8 +1,10 @@
-"""The sink of a home that lands on BigQuery: one load job per file of a batch, the ledger's last.
+"""The sink of a home that lands on BigQuery: load jobs for files, streams for what is prompt.
 
-The id of a job is made of table and batch, and BigQuery runs an id once. So a batch that was cut
-short anywhere is completed by whoever comes next, from whatever home, and nothing of it is loaded
-twice. Ids are remembered for six months; whether a batch is landed is what the ledger says.
+A load job per file of a batch, the ledger's last. The id of a job is made of table and batch, and
+BigQuery runs an id once. So a batch that was cut short anywhere is completed by whoever comes next,
+from whatever home, and nothing of it is loaded twice. Ids are remembered for six months; whether a
+batch is landed is what the ledger says. Load jobs are few, slow and free; batches that cannot wait
+go by stream (`Streams`), which the name of their committed folder says.
 """
 
 from __future__ import annotations
@@ -17,21 +19,22 @@ import pyarrow as pa
 from google.cloud import bigquery
 
 from loaders.contracts import contract_of
-from loaders.errors import AssayError
 from loaders.home import Home
 from loaders.sinks.bigquery import schemas
-from loaders.sinks.bigquery.errors import Call
+from loaders.sinks.bigquery.appends import fit
 from loaders.sinks.bigquery.service import Service
-from loaders.sinks.protocol import LEDGER, files_in_order
+from loaders.sinks.bigquery.stream import Streams
+from loaders.sinks.bigquery.tables import Tables
+from loaders.sinks.protocol import LEDGER, STREAMED, files_in_order
 
 
 class BigQuerySink:
-    """Loads the files of a batch into the bronze dataset."""
+    """Moves the files of a batch into the bronze dataset."""
 
     def __init__(self, home: Home) -> None:
         self._service = service_of(home)
+        self._tables = Tables(self._service, home)
         self._home = home
-        self._dataset = self._service.target.layer("bronze")
 
     def schema(self, table: str) -> pa.Schema:
         return schemas.arrow_schema(contract_of(table))
@@ -40,7 +43,13 @@ class BigQuerySink:
         days = pa.repeat(pa.scalar(day, pa.date32()), rows.num_rows)
         return pa.Table.from_arrays([*rows.columns, days], schema=self.schema(table))
 
+    def streams(self, rows: pa.Table) -> bool:
+        return fit(rows)
+
     def publish(self, committed: Path) -> None:
+        if committed.suffix == STREAMED:
+            Streams(self._tables, self._home).publish(committed)
+            return
         for file in files_in_order(committed):
             try:
                 self._load(file)
@@ -70,36 +79,17 @@ class BigQuerySink:
     def _load(self, file: Path) -> None:
         """Load the file `<table>/ingest_date=…/<batch>.parquet` of a committed batch."""
         table, batch_id = file.parts[-3], file.stem
-        call = Call(
-            f"table {self._dataset}.{table}",
-            f"roles/bigquery.dataEditor on dataset {self._dataset}",
-            f"Nothing is lost: batch {batch_id} is kept in {self._home.path}, and the next assay "
-            "land, ledger or status completes it.",
-        )
-        there = self._fitting(table, call)
+        call = self._tables.call(table, batch_id)
+        there = self._tables.fitting(table, call)
         # A table that was dropped and made anew has forgotten what the jobs of the old one loaded.
         made = f"{there.created:%Y%m%dT%H%M%S%f}" if there.created else "0"
         self._service.load(
             lambda: file.open("rb"),
             there,
-            f"assay_{self._dataset}_{table}_{made}_{batch_id}",
+            f"assay_{self._tables.dataset}_{table}_{made}_{batch_id}",
             bigquery.LoadJobConfig(write_disposition=bigquery.WriteDisposition.WRITE_APPEND),
             call,
         )
-
-    def _fitting(self, table: str, call: Call) -> bigquery.Table:
-        """The table, if it is as its contract says. Raises AssayError otherwise."""
-        there = self._service.table(self._dataset, table, call)
-        how = f"Run: assay init --bigquery {self._service.target.project}. {call.outcome}"
-        if there is None:
-            raise AssayError(f"BigQuery, {call.place}: it is not there. {how}")
-        column = schemas.behind(there, schemas.fields(contract_of(table)))
-        if column is not None:
-            raise AssayError(
-                f"BigQuery, {call.place}: schema drift, column {column} is not as its contract in "
-                f"models/bronze says. {how}"
-            )
-        return there
 
 
 def service_of(home: Home) -> Service:

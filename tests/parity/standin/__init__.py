@@ -1,9 +1,9 @@
-"""A stand-in for BigQuery: its REST protocol over Google's own SQL engine, for tests.
+"""A stand-in for BigQuery: its protocols over Google's own SQL engine, for tests.
 
-The stock dbt adapter and the official client talk to it unchanged. Statements are analyzed and
-evaluated by GoogleSQL, the reference implementation of the language that BigQuery runs; what
-GoogleSQL leaves to the service (partitioning, clustering, options, locations) is checked by rules
-of our own.
+The stock dbt adapter and the official clients talk to it unchanged, by REST and, to append to
+streams, by gRPC. Statements are analyzed and evaluated by GoogleSQL, the reference implementation
+of the language that BigQuery runs; what GoogleSQL leaves to the service (partitioning, clustering,
+options, locations, streams) is checked by rules of our own.
 
 What it does not show: cost, quotas, slots, the pruning of partitions and
 `require_partition_filter`, the enforcement of IAM and of row access policies, the query cache, the
@@ -26,8 +26,9 @@ from .service import HttpServer, Service
 from .statements import Count
 from .values import decode_rows
 from .warehouse import Dataset, TableName, Warehouse
+from .writes import Append, GrpcServer, Writes
 
-__all__ = ["Job", "StandIn"]
+__all__ = ["Append", "Job", "StandIn"]
 
 
 class StandIn:
@@ -46,8 +47,10 @@ class StandIn:
         self.warehouse = Warehouse()
         self._jobs = Jobs(self.warehouse, engine(), stores_rows=not analyze_only)
         self._service = Service(self._jobs, location)
+        self.writes = Writes(self._jobs)
         self._server: HttpServer | None = None
-        self._port = 0  # any free one, and the same again after a stop
+        self._grpc: GrpcServer | None = None
+        self._port = self._grpc_port = 0  # any free ones, and the same again after a stop
 
     def __enter__(self) -> Self:
         self.start()
@@ -61,6 +64,8 @@ class StandIn:
         self._server = HttpServer(self._port, self._service)
         self._port = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        self._grpc = GrpcServer(self._grpc_port, self.writes)
+        self._grpc_port = self._grpc.port
 
     def stop(self) -> None:
         """Answer no more. What is stored stays, for another start."""
@@ -68,11 +73,19 @@ class StandIn:
             self._server.shutdown()
             self._server.server_close()
             self._server = None
+        if self._grpc:
+            self._grpc.stop()
+            self._grpc = None
 
     @property
     def endpoint(self) -> str:
         """Where clients find it."""
         return f"http://127.0.0.1:{self._port}"
+
+    @property
+    def grpc_endpoint(self) -> str:
+        """Where clients of the Storage Write API find it."""
+        return f"127.0.0.1:{self._grpc_port}"
 
     @property
     def analyze_only(self) -> bool:

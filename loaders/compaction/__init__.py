@@ -1,0 +1,1 @@
+"""Merging the many small files of bronze into few, while others land and read."""
