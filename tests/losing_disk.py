@@ -65,7 +65,7 @@ class LosingDisk:
     _nodes: dict[int, _Node] = field(default_factory=dict)
     _places: dict[int, Place] = field(default_factory=dict)
     _changes: list[_Change] = field(default_factory=list)
-    _lock: threading.RLock = field(default_factory=threading.RLock)  # type: ignore[assignment]
+    _lock: threading.RLock = field(default_factory=threading.RLock)
     _is_busy: bool = False
 
     def install(self) -> None:

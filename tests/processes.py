@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import subprocess
@@ -10,6 +11,9 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+# What landing loads when it needs it: loaded before a fork, it is not loaded in every child.
+_LOADED_LATE = ("pandas", "pyarrow.dataset")
 
 
 def run_script(script: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
@@ -31,6 +35,8 @@ def in_child(do: Callable[[], Any]) -> dict[str, Any]:
 
     Who calls this must have no threads. Raises SystemExit where the process failed.
     """
+    for name in _LOADED_LATE:
+        importlib.import_module(name)
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:

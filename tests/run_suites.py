@@ -93,13 +93,13 @@ def pytest(*folders: str) -> Callable[[], bool]:
 
 # name: (budget in seconds, what to run)
 SUITES: dict[str, tuple[int, Callable[[], bool]]] = {
-    "lint": (50, lint),
-    "dbt": (190, pytest("tests/dbt")),
-    "loaders and faults": (420, pytest("tests/loaders", "tests/faults")),
-    "collector and client": (170, pytest("tests/collector", "tests/client")),
+    "lint": (80, lint),
+    "dbt": (240, pytest("tests/dbt")),
+    "loaders and faults": (360, pytest("tests/loaders", "tests/faults")),
+    "collector and client": (200, pytest("tests/collector", "tests/client")),
     "parity": (220, pytest("tests/parity")),
-    "privacy": (170, pytest("tests/privacy")),
-    "publish and readme": (180, pytest("tests/publish", "tests/readme")),
+    "privacy": (150, pytest("tests/privacy")),
+    "publish and readme": (130, pytest("tests/publish", "tests/readme")),
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from typing import Any
+from typing import Any, cast
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -22,14 +22,14 @@ class Connection(H11Protocol):
 
     _patience: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """As uvicorn has it, unless there are too many."""
-        super().connection_made(transport)
+        super().connection_made(cast(asyncio.Transport, transport))  # of TCP or TLS: it writes too
         if len(self.connections) > MOST:
-            transport.write(
+            self.transport.write(
                 _refusal(503, "EVENT_CAPTURE_FAILED", "There are too many connections.")
             )
-            transport.close()
+            self.transport.close()
         self._be_patient()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -92,7 +92,11 @@ class LandingProcess:
 
 
 def main(home: Home, parent: int) -> None:
-    """Land what the parent asks for, until its end."""
+    """Land what the parent asks for, until its end.
+
+    Without a parent this process ends at once: the end of an interpreter amid its work is told on
+    standard error, which is the collector's log.
+    """
     for told in (signal.SIGINT, signal.SIGTERM):  # who tells the parent to end may tell all
         signal.signal(told, signal.SIG_IGN)
     answers = os.fdopen(os.dup(1), "wb")
@@ -101,12 +105,15 @@ def main(home: Home, parent: int) -> None:
     def check() -> None:
         # Without its parent a child may land a range that a new collector has landed and forgotten.
         if os.getppid() != parent:
-            raise SystemExit(1)
+            os._exit(1)
 
     ranges = Ranges(home, check)
     for line in sys.stdin.buffer:
-        answers.write(json.dumps(_answer(ranges, json.loads(line))).encode() + b"\n")
-        answers.flush()
+        try:
+            answers.write(json.dumps(_answer(ranges, json.loads(line))).encode() + b"\n")
+            answers.flush()
+        except BrokenPipeError:
+            os._exit(1)
         pa.default_memory_pool().release_unused()  # or it keeps as much as a range once took
 
 

@@ -41,8 +41,10 @@ class Mart:
 
 
 def mart_of(name: str) -> Mart:
-    """A mart by its name. Raises AssayError that lists the marts there are."""
+    """A mart by its name. Raises AssayError where it hides nothing, or there is no such mart."""
     known = read_marts()
+    if name not in known and name in _models("gold"):
+        raise AssayError(f"{name} is about operations, not people: nothing in it is hidden.")
     if name not in known:
         raise AssayError(f"No mart {name}. There are: {', '.join(sorted(known))}.")
     return known[name]

@@ -76,7 +76,7 @@ def work(host: Path, at: int, states: list[Path], fault: str) -> None:
             super().flush()
             disk.synced((place.path / "next").stat().st_ino)
 
-    numbering.mmap.mmap = Mapped  # type: ignore[misc]
+    numbering.mmap.mmap = Mapped
     numbering._boot_id = lambda: "this one"
     plant(fault)
     for _ in range(2):

@@ -95,4 +95,4 @@ class Posting:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3], *map(int, sys.argv[3:5]), *map(Path, sys.argv[5:7]))  # type: ignore[arg-type]
+    main(*sys.argv[1:3], *map(int, sys.argv[3:5]), *map(Path, sys.argv[5:7]))

@@ -18,5 +18,5 @@ def answers_early(spool: Spool, submission: Submission) -> Future[Reply]:
 
 
 if __name__ == "__main__":
-    Spool.submit = answers_early  # type: ignore[method-assign]
+    Spool.submit = answers_early
     main(["collect", *__import__("sys").argv[1:]])

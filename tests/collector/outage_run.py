@@ -23,8 +23,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import pandas  # noqa: F401 - what landing loads when it is needed: here once, not in every child
-import pyarrow.dataset  # noqa: F401
 from collecting import rows
 from processes import in_child
 from spooling import root_of, submission
@@ -56,7 +54,7 @@ class Bronze:
                 raise AssayError("bronze is away")
             publish(sink, committed)
 
-        ParquetSink.publish = published  # type: ignore[method-assign]
+        ParquetSink.publish = published
 
     def set(self, is_away: bool) -> None:
         if self._in_the_way.is_file():
@@ -111,7 +109,7 @@ def live(folder: Path, seed: int, requests: int, events: int, fault: str) -> dic
     spools._KNOWN_EVENTS = 1_000  # full at once: what is measured is all else
     dice, home, metrics = random.Random(seed), init_home(folder)[0], Metrics()
     clock, bronze, senders = SimpleNamespace(now=0.0), Bronze(home, dice), Senders(events)
-    draining.time = SimpleNamespace(monotonic=lambda: clock.now)  # type: ignore[assignment]
+    draining.time = SimpleNamespace(monotonic=lambda: clock.now)
     if fault:
         FAULTS[fault]()
     most = submission(senders.names(0)).size * requests * FULL_AFTER
@@ -175,12 +173,12 @@ def _forgets_what_cannot_land() -> None:
         except AssayError:
             drain._spool.drained(drain._spool.seal(stream)[0], [])
 
-    Drain._drain = lands_or_not  # type: ignore[method-assign]
+    Drain._drain = lands_or_not
 
 
 def _knows_no_bound() -> None:
     make = Spool.__init__
-    Spool.__init__ = lambda spool, root, _: make(spool, root, 1 << 40)  # type: ignore[method-assign]
+    Spool.__init__ = lambda spool, root, _: make(spool, root, 1 << 40)
 
 
 def _keeps_what_it_was_given() -> None:
@@ -190,7 +188,7 @@ def _keeps_what_it_was_given() -> None:
         kept.append(random.randbytes(1 << 20))
         return submit(spool, given)
 
-    Spool.submit = leaking  # type: ignore[method-assign]
+    Spool.submit = leaking
 
 
 FAULTS: dict[str, Callable[[], None]] = {

@@ -29,7 +29,7 @@ def _answers_before_it_stores() -> None:
         done.set_result(given.reply)
         return done
 
-    Spool.submit = early  # type: ignore[method-assign]
+    Spool.submit = early
 
 
 def _commits_without_fsync(synchronous: str) -> None:

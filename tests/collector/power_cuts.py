@@ -22,9 +22,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pandas  # noqa: F401 - what landing loads when it is needed: here once, not in every child
 import planted_faults
-import pyarrow.dataset  # noqa: F401
 import sqlite_files
 from collecting import LONG, rows
 from losing_disk import LosingDisk

@@ -193,7 +193,7 @@ def test_numbers_of_a_range_that_is_being_forgotten_are_not_given_again(home: Ho
     """Killed when its records are gone and its range is not: what comes next is another range's."""
     with Spool(root_of(home)) as spool:
         spool.submit(submission(["first"])).result()
-        spool.drained = lambda *_: None  # type: ignore[method-assign]
+        spool.drained = lambda *_: None
         Drain(home, spool, Metrics()).once()
         spool.do(lambda connection: store.forget(connection, [0, 1 << 60])).result()
     with Spool(root_of(home)) as spool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -11,6 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 from collecting import (
@@ -120,9 +122,12 @@ def asked_and_orphaned(home: Home, given: Range, folder: Path, kill: bool) -> No
     """Ask for a range while somebody else has its batch, whom the collector does not outlive."""
     with bronze.batch_lock(home, _batch_id(folder.name, given)):
         asking = subprocess.Popen(
-            [sys.executable, "-c", ASKING, home.path, folder, given.salt], stdout=subprocess.PIPE
+            [sys.executable, "-c", ASKING, home.path, folder, given.salt],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
         assert asking.stdout
+        assert asking.stderr
         child = int(asking.stdout.readline())
         # It waits for the lock: a line of /proc/locks with an arrow.
         wait_until(
@@ -137,6 +142,8 @@ def asked_and_orphaned(home: Home, given: Range, folder: Path, kill: bool) -> No
     wait_until(lambda: not Path(f"/proc/{child}").exists())
     asking.wait(PATIENCE)
     asking.stdout.close()
+    assert asking.stderr.read() == b""  # nor does the child say anything where the log is
+    asking.stderr.close()
 
 
 def test_an_orphan_lands_nothing(home: Home):
@@ -153,3 +160,26 @@ def test_an_orphan_lands_nothing(home: Home):
         again = Ranges(home).land(spool.folder, given, is_again=True)
         assert (again.result.received, again.damaged) == (0, [])
     assert landed_ids(home).total() == 3
+
+
+def test_nobody_hears_the_answer(home: Home):
+    """The log is for lines of JSON: a child whose collector is gone says nothing in it."""
+    command = [
+        sys.executable,
+        "-m",
+        "loaders.collector.landing_process",
+        home.path,
+        f"{os.getpid()}",
+    ]
+    asked = {"folder": f"{home.path}", "given": asdict(Range(1, "attempts", "web", 1, 3, "s"))}
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as child:
+        assert child.stdout
+        child.stdout.close()
+        child.stdout = None
+        _, said = child.communicate(
+            json.dumps(asked | {"is_again": True}).encode() + b"\n", PATIENCE
+        )
+    assert said == b""
+    assert child.returncode == 1

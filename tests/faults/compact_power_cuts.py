@@ -1,4 +1,4 @@
-"""Compact on a disk that loses power, at some steps or every step: what test_compact_power.py runs.
+"""Compact on a disk that loses power, at some steps or every step: what test_power.py runs.
 
     python compact_power_cuts.py FOLDER SEED CUTS [careless]
 

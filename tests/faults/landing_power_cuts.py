@@ -19,8 +19,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pandas  # noqa: F401 - what landing loads when it is needed: here once, not in every child
-import pyarrow.dataset  # noqa: F401
 import pyarrow.parquet as pq
 from losing_disk import LosingDisk
 from processes import in_child, tell

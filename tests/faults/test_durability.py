@@ -88,7 +88,7 @@ def test_every_rename_is_on_disk_before_the_next(landed: Home, calls: list[Call]
         target = calls[number][2]
         assert target is not None
         assert ("fsync", target.parent, None) in calls[number:following]
-    tables = [calls[number][2].parts[-3] for number in renames[1:]]  # type: ignore[union-attr]
+    tables = [calls[number][2].parts[-3] for number in renames[1:]]
     assert tables == ["attempts", "dead_letters", "landing_ledger"]
 
 

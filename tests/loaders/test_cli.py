@@ -252,7 +252,9 @@ def test_the_status_of_a_landed_home(home: Home, sent: Path):
 def test_the_status_of_a_published_home(built: Home, demo: Demo):
     """All is well but for the refused records of the demo."""
     publish(built)
-    refused = sum(sum(file["rejected"].values()) for file in demo.key["files"].values())
+    keys = (demo.key, demo.deposits, demo.events)
+    files = [file for key in keys for file in key["files"].values()]
+    refused = sum(sum(file["rejected"].values()) for file in files)
     (attention,) = status_of(built)["attention"]
     assert attention.startswith(f"{refused} records wait in the dead letters: ")
 

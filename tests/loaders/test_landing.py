@@ -33,7 +33,11 @@ def test_the_demo_landed_as_its_answer_key_says(demo: Demo):
         (file,) = (path for path in demo.files if path.name == name)
         assert line["bytes"] == file.stat().st_size
     name_of = {row["batch_id"]: name for name, row in lines.items()}
-    found = {(name_of[row["batch_id"]], row["line_number"]): row for row in letters}
+    found = {
+        (name_of[row["batch_id"]], row["line_number"]): row
+        for row in letters
+        if row["table_name"] == "attempts"
+    }
     assert {place: row["code"] for place, row in found.items()} == {
         (broken["file"], broken["line"]): broken["code"] for broken in demo.key["broken"]
     }

@@ -266,7 +266,7 @@ def _walked(tree: object) -> object:
 @given(
     st.randoms(use_true_random=False), st.sampled_from(["", "see ", "12 ", "card", "n=", "é", "a+"])
 )
-def test_card_numbers_go_wherever_they_stand(rng, before: str) -> None:  # type: ignore[no-untyped-def]
+def test_card_numbers_go_wherever_they_stand(rng, before: str) -> None:
     """A number with a right check digit goes, one with a wrong one stays."""
     number = card_number(rng)
     typed = spaced(number, rng)

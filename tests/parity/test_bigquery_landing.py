@@ -212,11 +212,11 @@ def test_a_batch_whose_rows_have_expired_is_neither_missed_nor_landed_again(
 def test_the_books_go_on_in_silver(place: Place, sent: Path):
     """What dbt made and remembers is read where it is on BigQuery."""
     batch = land_file(place.home, "attempts", sent).batch_id
-    kept, others = [batch] * (ROWS - 2), [batch] * 2
+    lines = pa.table({"batch_id": [batch] * ROWS, "line_number": range(1, ROWS + 1)})
     silver = f"{place.dataset}_silver"
-    place.service.put(silver, "stg_access__attempts", pa.table({"batch_id": kept}))
-    duplicates = {"batch_id": others, "table_name": ["attempts"] * 2}
-    place.service.put(silver, "int_access__duplicates", pa.table(duplicates))
+    place.service.put(silver, "stg_access__attempts", lines[2:])
+    others = lines[:2].append_column("table_name", [["attempts"] * 2])
+    place.service.put(silver, "int_access__duplicates", others)
     build = {
         "build_id": ["b1"],
         "started_at": pa.array([datetime(2100, 1, 1, tzinfo=UTC)], pa.timestamp("us", tz="UTC")),
@@ -229,7 +229,7 @@ def test_the_books_go_on_in_silver(place: Place, sent: Path):
     assert code == 0
     assert f"bronze {ROWS}; silver {ROWS - 2} + duplicates 2" in said
     assert "last build  2100-01-01 00:00 UTC, green" in assay("status", home=place.home)[1]
-    place.service.put(silver, "stg_access__attempts", pa.table({"batch_id": kept[1:]}))
+    place.service.put(silver, "stg_access__attempts", lines[3:])
     assert "bronze is not silver + duplicates" in assay("ledger", home=place.home)[1]
     key = pa.table({"region": ["eu"], "version": [1], "key_id": ["another"]})
     place.service.put(place.dataset, "silver_key", key)

@@ -299,7 +299,7 @@ def test_several_requests_are_on_their_way_and_never_more_than_memory_has_room_f
             )
 
     most = 0
-    connection = writer._Connection(client, "a stream")  # type: ignore[arg-type]
+    connection = writer._Connection(client, "a stream")
     for done, _ in enumerate(connection.exchange(requests())):
         most = max(most, made - done)
     connection.close()
