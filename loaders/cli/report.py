@@ -20,6 +20,7 @@ from loaders.reports.export import FORMATS, export
 @click.option("--from", "first", help="First day, in UTC. Default: so many periods as it shows.")
 @click.option("--to", "last", help="Last day, included. Default: the newest that is published.")
 @click.option("--period", help="Hour, day, week or month, where the report offers it.")
+@click.option("--challenge", help="Only this challenge: the same as --where challenge_id=…")
 @click.option("--where", multiple=True, help="COLUMN=VALUE: only what has it. Several.")
 @click.option(
     "--format", "kind", type=click.Choice(FORMATS), default="json", show_default=True, help="As."
@@ -35,6 +36,7 @@ def report(  # noqa: PLR0913, PLR0917 - one argument per option
     first: str | None,
     last: str | None,
     period: str | None,
+    challenge: str | None,
     where: tuple[str, ...],
     kind: str,
     table: str | None,
@@ -50,6 +52,8 @@ def report(  # noqa: PLR0913, PLR0917 - one argument per option
         raise click.UsageError("Name a report, or use --list.")
     if as_json and output is None:
         raise click.UsageError("--json says what was written, so it needs --output.")
+    if challenge is not None:
+        where = (*where, f"challenge_id={challenge}")
     wanted = declared.report_of(name)
     made = export(
         open_duckdb_home(home, "the queries of analyses/ on the gold dataset"),

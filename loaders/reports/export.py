@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import sys
 import time
@@ -127,4 +128,5 @@ def give(content: bytes, output: Path | None) -> None:
             "Make room, or name another file as --output.",
         ) from None
     finally:
-        aside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # what may not be reached was not written either
+            aside.unlink(missing_ok=True)

@@ -216,14 +216,17 @@ def as_nobody(work: Callable[[], object]) -> str:
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
-        if os.getuid() == 0:
-            os.setgid(NOBODY)
-            os.setuid(NOBODY)
         try:
+            if os.getuid() == 0:
+                os.setgid(NOBODY)
+                os.setuid(NOBODY)
             work()
         except ReportError as error:
             os.write(writing, str(error).encode())
-        os._exit(0)
+        except BaseException as error:
+            os.write(writing, f"{type(error).__name__}: {error}".encode())
+        finally:
+            os._exit(0)  # else two processes would go on with the tests
     os.close(writing)
     os.waitpid(child, 0)
     with os.fdopen(reading) as said:
