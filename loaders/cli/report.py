@@ -11,7 +11,10 @@ from loaders.cli.common import everywhere, say
 from loaders.home import open_duckdb_home
 from loaders.reports import declared
 from loaders.reports.asked import asked
+from loaders.reports.errors import QUERY_FAILED, ReportError
 from loaders.reports.export import FORMATS, export
+
+_CHALLENGE = "challenge_id"
 
 
 @click.command("report")
@@ -52,9 +55,13 @@ def report(  # noqa: PLR0913, PLR0917 - one argument per option
         raise click.UsageError("Name a report, or use --list.")
     if as_json and output is None:
         raise click.UsageError("--json says what was written, so it needs --output.")
-    if challenge is not None:
-        where = (*where, f"challenge_id={challenge}")
     wanted = declared.report_of(name)
+    if challenge is not None:
+        if _CHALLENGE not in wanted.filters:
+            raise ReportError(
+                QUERY_FAILED, f"{name} is not about challenges. Leave --challenge out."
+            )
+        where = (*where, f"{_CHALLENGE}={challenge}")
     made = export(
         open_duckdb_home(home, "the queries of analyses/ on the gold dataset"),
         wanted,

@@ -23,8 +23,10 @@ Moment = date | datetime
 
 WIDTH = 800  # of a plot, in pixels; a page scales it
 _SPACING = 24
+_WIDEST_BAR = 64
 _VEGA_LITE = "6.4"
 _FORMATS = {"hour": "%d %b %H:%M", "day": "%d %b", "week": "%d %b", "month": "%b %Y"}
+_LABELS = {"hour": 8, "day": 12, "week": 12, "month": 9}  # that have room along a plot
 # Told apart by people who see few colours; each is dark enough on white.
 _COLOURS = ["#0a5c9e", "#c2410c", "#15803d", "#7e22ce", "#525252", "#a16207", "#be185d", "#0e7490"]
 _DASHES = [[1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [12, 4], [4, 4], [1, 3], [10, 2, 2, 2]]
@@ -139,7 +141,9 @@ def _by_period(
     }
     facets = sorted({point["facet"] for point in points})
     columns = 3 if len(facets) in (3, 5, 6) else min(2, len(facets))
-    drawn = _lines(points, period, 8 // columns) if is_line else _columns(points, period)
+    width = (WIDTH - _SPACING * (columns - 1)) // columns
+    labels = _LABELS[period] // columns
+    drawn = _lines(points, period, labels) if is_line else _columns(points, period, labels, width)
     drawn["encoding"] |= {
         "y": _figure_axis(measures),
         "color": by_line | {"scale": {"domain": lines, "range": _COLOURS}},
@@ -154,7 +158,7 @@ def _by_period(
         "facet": {"field": "facet", "type": "nominal", "sort": facets},
         "columns": columns,
         "spacing": _SPACING,
-        "spec": {"width": (WIDTH - _SPACING * (columns - 1)) // columns, "height": 170, **drawn},
+        "spec": {"width": width, "height": 170, **drawn},
     }
 
 
@@ -164,7 +168,7 @@ def _lines(points: list[Row], period: str, labels: int) -> Specification:
     axis = {
         "title": _axis_title(period),
         "format": _FORMATS[period],
-        "values": moments[:: 1 + (len(moments) - 1) // labels],
+        "values": _some(moments, labels),
         "labelFlush": False,
         "grid": False,
     }
@@ -176,16 +180,20 @@ def _lines(points: list[Row], period: str, labels: int) -> Specification:
             "x": {
                 "field": "period",
                 "type": "temporal",
-                "scale": {"type": "utc", "padding": 24},
+                "scale": {"type": "utc", "padding": 48 if period == "hour" else 24},
                 "axis": axis,
             }
         },
     }
 
 
-def _columns(points: list[Row], period: str) -> Specification:
+def _columns(points: list[Row], period: str, room: int, width: int) -> Specification:
     labels = {p: f"{p:{_FORMATS[period]}}" for p in sorted({point["period"] for point in points})}
-    axis = {"title": _axis_title(period), "labelAngle": 0, "labelOverlap": True}
+    axis = {
+        "title": _axis_title(period),
+        "values": _some([*labels.values()], room),
+        "labelAngle": 0,
+    }
     totals: dict[tuple[str, str, str], float] = {}
     for point in points:
         key = (labels[point["period"]], point["line"], point["facet"])
@@ -197,7 +205,11 @@ def _columns(points: list[Row], period: str) -> Specification:
                 for (label, line, facet), total in totals.items()
             ]
         },
-        "mark": {"type": "bar", "stroke": "#ffffff", "width": {"band": 0.8}},
+        "mark": {
+            "type": "bar",
+            "stroke": "#ffffff",
+            "width": min(_WIDEST_BAR, 0.8 * width / len(labels)),
+        },
         "encoding": {
             "x": {"field": "period", "type": "ordinal", "sort": list(labels.values()), "axis": axis}
         },
@@ -239,11 +251,17 @@ def _figure_axis(measures: list[Measure]) -> Specification:
         "format": "~%" if units == ["share"] else ",~f",
         "tickCount": 5,
     }
-    return {"field": "value", "type": "quantitative", "axis": axis}
+    scale = {"nice": axis["tickCount"]}  # the greatest is below a line that is labelled
+    return {"field": "value", "type": "quantitative", "axis": axis, "scale": scale}
 
 
 def _format(unit: str) -> str:
     return ".1%" if unit == "share" else ",~f"
+
+
+def _some(marks: list[Any], room: int) -> list[Any]:
+    """The marks of an axis that are labelled: all, or every second, third and so on."""
+    return marks[:: 1 + (len(marks) - 1) // room]
 
 
 def _axis_title(period: str) -> str:

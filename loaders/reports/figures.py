@@ -240,7 +240,11 @@ def _measured(table: Table, measure: Measure) -> Column:
     if measure.ratio:
         above, below = measure.ratio
         return Column(
-            measure.name, measure.title, "float64", measure.unit, f"Sum of {above} per {below}."
+            measure.name,
+            measure.title,
+            "float64",
+            measure.unit,
+            f"The sum of {above} divided by that of {below}, where there are both.",
         )
     (source,) = (table.columns[name] for name in measure.columns)
     return Column(measure.name, measure.title, source.data_type, measure.unit, source.description)
@@ -253,11 +257,12 @@ def _withheld(table: Table) -> str:
     if mart and mart.hour:
         where = where.replace(" or left out", ",") + " or shown with its day alone"
     unless = (
-        f", unless it is of {limits['safe_rows']} requests or more and named by words of ours alone"
+        f", unless it is of {limits['safe_rows']} requests or more and what tells it apart "
+        "says nothing about people"
         if mart and mart.has_safe_rows
         else ""
     )
     return (
-        f"So that nobody can be singled out, what stands for fewer than {limits['k']} people is "
-        f"{where}{unless}."
+        f"So that nobody can be singled out, what stands for fewer than k = {limits['k']} people "
+        f"is {where}{unless}."
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ from loaders.reports.charts import Drawn, draw
 from loaders.reports.declared import FOLDER, Chart, Table
 from loaders.reports.figures import Column, Figures, Made
 
+_NAME = re.compile(r"`(\w+)`")
 _NO_FIGURE = "\N{EN DASH}"
 
 
@@ -55,7 +57,7 @@ def _shown(figures: Figures) -> _Shown:
         figures.table,
         figures.period,
         _days(figures.first, figures.last),
-        figures.columns,
+        tuple(replace(c, description=_in_words(c, figures.columns)) for c in figures.columns),
         [(chart, _markup(drawn)) for chart, drawn in drawings if drawn],
         [
             [
@@ -66,6 +68,12 @@ def _shown(figures: Figures) -> _Shown:
         ],
         figures.withheld,
     )
+
+
+def _in_words(column: Column, columns: tuple[Column, ...]) -> str:
+    """What a column means; others are named there as the page names them."""
+    titles = {other.name: other.title for other in columns}
+    return _NAME.sub(lambda name: titles.get(name[1], name[1]), column.description)
 
 
 def _markup(drawn: Drawn) -> Drawn:

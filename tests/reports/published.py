@@ -13,10 +13,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from made_up import made_up
 
 from loaders.contracts import ARROW_TYPES
 from loaders.gold.marts import columns_of
 from loaders.home import Home, init_home
+from loaders.reports.declared import read_reports
 
 PUBLISHED_AT = datetime(2026, 6, 1, 4, 5, 6, tzinfo=UTC)
 FIRST, DAYS = date(2026, 3, 2), 90  # a Monday
@@ -43,7 +45,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 
 def publish_made_up(folder: Path, dice: random.Random) -> Home:
-    """A home whose release has every mart that a report shows so far."""
+    """A home whose release has every mart that a report shows: some by hand, the others made up."""
     home = init_home(folder)[0]
     days = [FIRST + timedelta(days=n) for n in range(DAYS)]
     shown = [day for day in days if day != MISSING]
@@ -55,6 +57,9 @@ def publish_made_up(folder: Path, dice: random.Random) -> Home:
             row for day in days if day.weekday() == 0 for row in _typos(day, dice)
         ],
     }
+    tables = [table for report in read_reports() for table in report.tables]
+    for mart in sorted({table.mart for table in tables} - release.keys()):
+        release[mart] = made_up([table for table in tables if table.mart == mart], shown, dice)
     write_release(home, release)
     return home
 

@@ -140,6 +140,10 @@ REFUSED: dict[str, tuple[list[str], str]] = {
         "ANALYTICS_QUERY_FAILED: access_overview cannot be filtered by that column. It can by: "
         "domain, action, country.",
     ),
+    "a challenge where there is none": (
+        ["access_overview", "--challenge", "c-1"],
+        "ANALYTICS_QUERY_FAILED: access_overview is not about challenges. Leave --challenge out.",
+    ),
     "no filter at all": (
         ["access_overview", "--where", "ada@mail.example"],
         "ANALYTICS_QUERY_FAILED: --where takes COLUMN=VALUE. Write it so.",

@@ -6,7 +6,7 @@ import math
 import random
 import shutil
 from collections import defaultdict
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +26,19 @@ __all__ = ["published"]  # a fixture
 
 LAST = FIRST + timedelta(days=DAYS - 1)
 # The conditions of the reports, once more by hand.
-CONDITIONS = {"requests": lambda row: row["status"] != "test"}
+CONDITIONS = {
+    "requests": lambda row: row["status"] != "test",
+    "errors": lambda row: row["error_code"] != "none",
+}
 
 Row = dict[str, Any]
 
 
-def start_of(day: date, period: str) -> date:
-    """The Monday, the first of the month, or the day."""
+def start_of(moment: date, period: str) -> date:
+    """The hour, the Monday, the first of the month, or the day."""
+    if period == "hour" and isinstance(moment, datetime):
+        return moment.replace(tzinfo=UTC)
+    day = date(moment.year, moment.month, moment.day)
     if period == "week":
         return date.fromisocalendar(*day.isocalendar()[:2], 1)
     return date(day.year, day.month, 1) if period == "month" else day
@@ -42,8 +48,10 @@ def by_hand(rows: list[Row], table: Table, period: str, first: date, last: date)
     """The rows of a table in plain Python."""
     groups: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
     for row in rows:
-        starts = start_of(row["period_start"], period)
-        wanted = start_of(first, period) <= starts <= start_of(last, period)
+        starts, day = start_of(row[table.period], period), start_of(row[table.period], "day")
+        wanted = start_of(first, period) <= start_of(day, period) <= start_of(last, period)
+        if table.grain_column:
+            wanted = wanted and row[table.grain_column] == period
         if wanted and CONDITIONS.get(table.name, lambda _: True)(row):
             groups[(starts, *(row[name] for name in table.by))].append(row)
     found = []

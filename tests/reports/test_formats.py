@@ -85,7 +85,7 @@ def test_the_report_says_what_it_is_of(funnel: Made):
         *("day", "2026-05-03", "2026-05-30"),
     )
     assert table["withheld"].count(".") == 1
-    assert "fewer than 10 people" in table["withheld"]
+    assert "fewer than k = 10 people" in table["withheld"]
     units = {column["name"]: column["unit"] for column in table["columns"]}
     assert units["visitors"] == "devices"
     assert units["registered"] == "people"
