@@ -32,9 +32,18 @@ from loaders.gold.warm import WarmDbt
 from loaders.home import Home, bronze_reader, init_home
 from loaders.landing.batches import land_file
 
-STRIDE = 1 if os.environ.get("ASSAY_LONG") == "1" else 9
-# A build is killed when one of these is done: silver has half of what arrived; gold has half.
-NODES = ("int_access__duplicates", "attempts_hourly")
+LONG = os.environ.get("ASSAY_LONG") == "1"
+STRIDE = 1 if LONG else 17
+# A build is killed when one of these is done: silver has half of what arrived; gold has half. Dbt
+# is killed too, or left alone.
+HALF_SILVER, HALF_GOLD = "int_access__duplicates", "attempts_hourly"
+KILLS = [(HALF_GOLD, False)] + [(HALF_SILVER, False), (HALF_SILVER, True)] * LONG
+# What is built in a long run alone.
+OTHERS = (
+    "path:models/gold/platform",
+    "path:models/silver/platform",
+    "path:models/silver/engagement",
+)
 COMPUTED_AT = {"updated_at"}
 
 
@@ -88,7 +97,9 @@ def main(folder: Path) -> None:
 
     def models_only(home: Home, arguments: list[str]) -> Any:
         unneeded = ["test", "seed"] if home.warehouse.exists() else ["test"]
-        return warm(home, [*arguments, *(f"--exclude-resource-type={name}" for name in unneeded)])
+        less = [] if LONG else ["--exclude", *OTHERS]
+        kinds = [f"--exclude-resource-type={name}" for name in unneeded]
+        return warm(home, [*arguments, *kinds, *less])
 
     def put_back(name: str) -> None:
         shutil.rmtree(home.path)
@@ -113,7 +124,7 @@ def main(folder: Path) -> None:
     told("twice", in_child(whole), 0)
     put_back("landed")
 
-    for node, is_orphaned in [(node, False) for node in NODES] + [(NODES[0], True)]:
+    for node, is_orphaned in KILLS:
         put_back("landed")
         ended = in_child(lambda: killed_in_build(whole, node, is_orphaned))  # noqa: B023
         told(f"{node}{', dbt left alone' * is_orphaned}", ended, in_child(whole))

@@ -1,6 +1,7 @@
 """A refresh that is killed anywhere is completed by the next one, and every run says how it ended.
 
-ASSAY_LONG=1 kills before each change of the home, and not only before every ninth.
+ASSAY_LONG=1 kills before each change of the home, and not only before every 17th, in more places
+of the build, with dbt left alone too, and builds the marts of the platform too.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def attempts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Attempt]:
 def killed(attempts: dict[str, Attempt]) -> list[Attempt]:
     """The attempts that were killed, all but the last, which found no step left."""
     found = [attempt for attempt in attempts.values() if attempt["ended"] == -9]
-    assert len(found) > 12
+    assert len(found) > 4
     return found
 
 
@@ -62,8 +63,7 @@ def test_every_run_that_began_says_how_it_ended(attempts: dict[str, Attempt]):
         assert {(status, code) for _, status, code in runs} <= ENDS, where
         assert runs[:2] == [["build", "succeeded", None], ["publish", "succeeded", None]], where
         assert runs[-2:] == [["build", "succeeded", None], ["publish", "succeeded", None]], where
-    for node in ("int_access__duplicates", "attempts_hourly"):
-        assert attempts[node]["runs"][2:-2] == [["build", "failed", "run_killed"]]
+    assert attempts["attempts_hourly"]["runs"][2:-2] == [["build", "failed", "run_killed"]]
     stages = {tuple(run) for attempt in killed(attempts) for run in attempt["runs"]}
     assert stages >= {("publish", "failed", "run_killed"), ("build", "failed", "run_killed")}
 
