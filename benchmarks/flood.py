@@ -1,14 +1,15 @@
 """A flood by one sender beside a quiet one: who is refused, who waits, and what is lost.
 
-    python benchmarks/flood.py [SECONDS [SIZE [TIMES]]]
+    python benchmarks/flood.py [SECONDS [SIZE [TIMES [PERCENT]]]]
 
 First, senders that wait for each answer show how many events a second land in requests of SIZE
 events, 100 if nothing is said. Then a quiet sender posts 20 requests of 10 events a second, for
 60 seconds if nothing is said, and as long again while a noisy one, in a process of its own, offers
-10 times what lands, or TIMES: its requests go out when they are due, whatever the last ones were
-told, each on one of 900 connections. Where all of them wait for an answer a request is not sent,
-and counts as held up. Prints what each was told, how long the quiet one waited, alone and beside
-the other, and what became of all that was accepted. Everything shares the machine.
+10 times what lands, or TIMES; its token may send PERCENT of what lands, or else whatever it can.
+Its requests go out when they are due, whatever the last ones were told, each on one of 900
+connections. Where all of them wait for an answer a request is not sent, and counts as held up.
+Prints what each was told, how long the quiet one waited, alone and beside the other, and what
+became of all that was accepted. Everything shares the machine.
 """
 
 from __future__ import annotations
@@ -31,16 +32,17 @@ CONNECTIONS = 900  # of the noisy one; the collector takes 1,000
 FIRST_SECONDS = 10  # in which it is learned what is sustained
 
 
-def main(seconds: int = 60, size: int = 100, times: int = 10) -> None:
+def main(seconds: int = 60, size: int = 100, times: int = 10, percent: int = 0) -> None:
     """Measure, and print."""
     with tempfile.TemporaryDirectory() as folder:
         running = Running(init_home(Path(folder) / "home")[0])
-        quiet, noisy = running.token("quiet"), running.token("noisy")
+        quiet = running.token("quiet")
         begun = time.monotonic()
         first = asyncio.run(most(running, running.bearer, FIRST_SECONDS, size))
         running.drained()
         sustained = first / (time.monotonic() - begun)
         print(f"sustained in requests of {size}: {sustained:,.0f} events/s", flush=True)
+        noisy = running.token("noisy", rate=sustained * percent / 100)
         alone, told_alone = asyncio.run(_be_quiet(running.port, quiet, "alone", seconds))
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(1, mp_context=context) as pool:

@@ -91,6 +91,11 @@ def is_landed(home: Home, batch_id: str) -> bool:
     return sink_of(home).is_landed(batch_id)
 
 
+def is_committed(home: Home, batch_id: str) -> bool:
+    """Whether a batch is durable in the home, and waits to be moved to where readers look."""
+    return (home.bronze / _COMMITTED / batch_id).is_dir()
+
+
 def read_rows(
     home: Home, table: str, batch_id: str, columns: Sequence[str] | None = None
 ) -> list[dict[str, Any]]:

@@ -99,7 +99,8 @@ SUITES: dict[str, tuple[int, Callable[[], bool]]] = {
     "collector and client": (200, pytest("tests/collector", "tests/client")),
     "parity": (220, pytest("tests/parity")),
     "privacy": (150, pytest("tests/privacy")),
-    "publish and readme": (130, pytest("tests/publish", "tests/readme")),
+    "publish and readme": (190, pytest("tests/publish", "tests/readme")),
+    "reports and audit": (60, pytest("tests/reports", "tests/audit")),
 }
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import click
 
+from loaders.cli.audit import audit_group
 from loaders.cli.check import check_batches
 from loaders.cli.collect import collect, token_group
 from loaders.cli.common import Commands
@@ -19,6 +20,7 @@ from loaders.cli.ledger import ledger
 from loaders.cli.metrics import show_metrics
 from loaders.cli.rebuild import rebuild_days
 from loaders.cli.replay import replay_letters
+from loaders.cli.report import report
 from loaders.cli.suppression import explain_suppression
 from loaders.cli.vault import vault_group
 
@@ -47,5 +49,7 @@ for command in (
     show_metrics,
     explain_suppression,
     vault_group,
+    audit_group,
+    report,
 ):
     main.add_command(command)

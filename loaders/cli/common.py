@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,6 +13,7 @@ import click
 from loaders.errors import AssayError
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
@@ -24,6 +26,16 @@ class Commands(click.Group):
         except AssayError as error:
             click.echo(str(error), err=True)
             ctx.exit(1)
+
+
+def seconds(_: click.Context, __: click.Parameter, given: str | None) -> float | None:
+    """What an option means that takes `90s`, `5m`, `2h` or `1d`."""
+    if given is None:
+        return None
+    found = re.fullmatch(r"(\d+)([smhd])", given)
+    if not found:
+        raise click.BadParameter("Give a duration such as 60s, 5m, 2h or 1d.")
+    return float(found.group(1)) * _SECONDS[found.group(2)]
 
 
 def everywhere(command: _Command) -> _Command:

@@ -22,7 +22,7 @@ from starlette.routing import Route
 from loaders.collector import connections, log
 from loaders.collector.bodies import MAX_BODY_BYTES, BodyError, too_large
 from loaders.collector.checks import Checks
-from loaders.collector.fairness import Shares
+from loaders.collector.fairness import Pace, Shares
 from loaders.collector.metrics import Metrics
 from loaders.collector.openapi import openapi
 from loaders.collector.requests import Intake, RefusedError, Request
@@ -39,7 +39,8 @@ _BODY_SECONDS = 30
 _HELD_BYTES = 256 << 20  # of bodies at once
 _LOOK_SECONDS = 1.0
 # Who does not wait when he is told to is made to, or would be told as fast as he can ask.
-_SLOWLY_REFUSED, _REFUSAL_SECONDS = (401, 429), 0.25
+_SLOWLY_REFUSED = (401, 429)
+_REFUSALS_PER_SECOND, _REFUSAL_SECONDS = 100, (0.25, 5)  # of one sender; least and most
 _IS_LINES = {"application/json": False, "application/x-ndjson": True}
 
 
@@ -64,6 +65,7 @@ class Collector:
         self._checks = {table: Checks(c, residency) for table, c in self._tables.items()}
         self._intake = Intake(spool, self._checks)
         self._requests, self._held = Shares(connections.MOST), Shares(_HELD_BYTES)
+        self._refusals = Pace(_REFUSALS_PER_SECOND, *_REFUSAL_SECONDS)
         names = {**self._tables}
         if _EVENTS in names:
             names = {"events": names[_EVENTS], **names}
@@ -104,7 +106,7 @@ class Collector:
         except (RefusedError, BodyError) as refused:
             told.codes = [refused.code]
             if refused.status in _SLOWLY_REFUSED:
-                await asyncio.sleep(_REFUSAL_SECONDS)
+                await asyncio.sleep(self._refusals.wait(told.token_id or ""))
             response = _refusal(refused, told.trace_id)
         except ClientDisconnect:
             told.codes = ["disconnected"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections import Counter, OrderedDict, deque
 from collections.abc import AsyncIterator
 
@@ -38,6 +39,21 @@ class Shares:
         self._held[sender] -= size
         if not self._held[sender]:
             del self._held[sender]
+
+
+class Pace:
+    """So many of something a second for each sender; each waits a least and a most of seconds."""
+
+    def __init__(self, per_second: float, least: float, most: float) -> None:
+        self._interval, self._least, self._most = 1 / per_second, least, most
+        self._next: dict[str, float] = {}
+
+    def wait(self, sender: str) -> float:
+        """Seconds until it is the turn of this one."""
+        now = time.monotonic()
+        at = min(max(now + self._least, self._next.get(sender, 0.0)), now + self._most)
+        self._next[sender] = at + self._interval
+        return at - now
 
 
 class Turns:

@@ -17,7 +17,8 @@ from loaders.collector.replies import KeyReusedError, Reply
 from loaders.collector.spool import Spool, SpoolFullError, Submission, UnavailableError
 from loaders.collector.tokens import Token
 
-_AT_ONCE = 16  # requests that are judged or wait for their commit
+# Requests that are judged or wait for their commit: who comes waits for those of others, too.
+_AT_ONCE = 8
 _JUDGED_AT_ONCE = 2
 _SMALL_BODY = 16 << 10  # judged in less time than it takes to hand it to another thread
 

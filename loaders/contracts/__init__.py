@@ -105,6 +105,9 @@ class Column:
 class Contract:
     """One bronze table: what may land in it.
 
+    Rows are kept for `retention_days`; where there are `lock_days`, nothing may delete them earlier
+    than that, whatever the retention comes to be.
+
     `payload` is the column whose content the event registry describes, by the columns `event_type`
     and `schema_version` beside it.
     """
@@ -115,6 +118,7 @@ class Contract:
     key: str
     event_time: str
     retention_days: int
+    lock_days: int | None = None
     subject: tuple[str, ...] = ()
     overflow: str | None = None
     payload: str | None = None

@@ -71,6 +71,13 @@ def _of_table(table: str, old: Node, new: Node) -> Iterator[Change]:
             f"kept {new['retention_days']} days, no longer {old['retention_days']}",
             None if is_longer else "keep it: rows that readers count on would be deleted",
         )
+    if old.get("lock_days") != new.get("lock_days"):
+        is_longer = new.get("lock_days", 0) > old.get("lock_days", 0)
+        yield Change(
+            table,
+            f"locked {new.get('lock_days', 0)} days, no longer {old.get('lock_days', 0)}",
+            None if is_longer else "keep the lock: it was promised for rows that are there",
+        )
     kept = [name for name in old["columns"] if name in new["columns"]]
     if kept != [name for name in new["columns"] if name in old["columns"]]:
         yield Change(table, "columns in another order", "keep the order: files are checked for it")

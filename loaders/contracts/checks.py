@@ -60,6 +60,7 @@ _TABLE_META: dict[str, Any] = {
         "partition_by": {"enum": ["ingest_date"]},
         "cluster_by": _WORDS,
         "retention_days": {"type": "integer", "minimum": 1},
+        "lock_days": {"type": "integer", "minimum": 1},
         "silver": _NAME,
         "duplicates": _NAME,
     },
@@ -139,6 +140,11 @@ def check_sense(file: str, table: dict[str, Any]) -> None:
                     f"{where}, column {name}: named in meta, but not declared. "
                     f"Declare it, or mend meta.{key}."
                 )
+    if meta.get("lock_days", 0) > meta["retention_days"]:
+        raise ContractError(
+            f"{where}: meta.retention_days is shorter than lock_days, in which nothing may be "
+            "deleted. Keep rows for longer."
+        )
     if "payload" in meta and not {"event_type", "schema_version"} <= set(names):
         raise ContractError(
             f"{where}: meta.payload needs the columns event_type and schema_version beside it."

@@ -7,8 +7,9 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from loaders.errors import AssayError
@@ -16,6 +17,10 @@ from loaders.home import Home
 from loaders.progress import Advance, progress
 from loaders.project import PROJECT
 
+_DBT = (
+    "import signal; signal.signal(signal.SIGPIPE, signal.SIG_DFL); "
+    "from dbt.cli.main import cli; cli(prog_name='dbt')"
+)
 _FAILED = {"error", "fail", "runtime error"}
 _STOPPED = "Stopped: "
 
@@ -29,24 +34,63 @@ class DbtRun:
     notes: list[str] = field(default_factory=list)
 
 
-def run_dbt(home: Home, arguments: list[str]) -> DbtRun:
+class DbtFailed(AssayError):
+    """A run of dbt that did not end well, and how far it came."""
+
+    def __init__(self, message: str, run: DbtRun) -> None:
+        super().__init__(message)
+        self.run = run
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A dbt at work: the lines of its JSON log, and its exit code once there are no more.
+
+    Progress is shown where it `is_watched`.
+    """
+
+    lines: Iterable[str]
+    ended: Callable[[], int]
+    is_watched: bool = True
+
+
+# Starts dbt for a home with these arguments. It is gone when the block ends.
+Dbt = Callable[[Home, list[str]], AbstractContextManager[Running]]
+
+
+@contextlib.contextmanager
+def new_process(home: Home, arguments: list[str]) -> Iterator[Running]:
+    """Dbt as a process that is begun for this run, and that ends with who reads it."""
+    command = [sys.executable, "-c", _DBT, *arguments]
+    environment = {**os.environ, "ASSAY_HOME": str(home.path.resolve())}
+    with subprocess.Popen(  # noqa: S603 - our own interpreter's dbt
+        command,
+        cwd=PROJECT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        close_fds=False,  # while it lives, it has the turn too
+    ) as process:
+        try:
+            yield Running(process.stdout or (), process.wait)
+        finally:
+            process.terminate()
+
+
+def run_dbt(home: Home, arguments: list[str], dbt: Dbt = new_process) -> DbtRun:
     """Run `dbt ARGUMENTS` in a home, with progress.
 
-    What macros log is printed at once, to standard error. Raises AssayError, which names the nodes
+    What macros log is printed at once, to standard error. Raises DbtFailed, which names the nodes
     that failed, or gives the reason for which a macro stopped the run.
     """
-    command = [str(Path(sys.executable).with_name("dbt")), *arguments, "--log-format", "json"]
-    environment = {**os.environ, "ASSAY_HOME": str(home.path.resolve())}
     label = f"dbt {arguments[0]}"
     run = DbtRun()
     with (
-        subprocess.Popen(  # noqa: S603 - our own interpreter's dbt
-            command, cwd=PROJECT, env=environment, stdout=subprocess.PIPE, text=True
-        ) as process,
+        dbt(home, [*arguments, "--log-format", "json"]) as running,
         contextlib.ExitStack() as stack,
     ):
         advance: Advance | None = None
-        for line in process.stdout or ():
+        for line in running.lines:
             event = _event(line)
             total = event.get("total")
             if event.get("note"):
@@ -54,14 +98,19 @@ def run_dbt(home: Home, arguments: list[str]) -> DbtRun:
                 if not event["note"].startswith(_STOPPED):
                     print(event["note"], file=sys.stderr, flush=True)
             if advance is None and total:
-                advance = stack.enter_context(progress(label, float(total)))
+                advance = (
+                    stack.enter_context(progress(label, float(total)))
+                    if running.is_watched
+                    else lambda _: None
+                )
             if event.get("status") and advance:
                 run.nodes += 1
                 advance(1)
                 if str(event["status"]).lower() in _FAILED:
                     run.failed.append(str(event["node"]))
-    if process.returncode != 0:
-        raise AssayError(_failure(label, run))
+        code = running.ended()
+    if code != 0:
+        raise DbtFailed(_failure(label, run), run)
     return run
 
 

@@ -64,6 +64,25 @@ def thresholds() -> dict[str, int]:
     return {name: value for name, value in document["vars"].items() if isinstance(value, int)}
 
 
+@dataclass(frozen=True, slots=True)
+class MartColumn:
+    """A column of a mart as its contract has it; the type in BigQuery's spelling."""
+
+    name: str
+    data_type: str
+    description: str
+
+
+@cache
+def columns_of(mart: str) -> dict[str, MartColumn]:
+    """The columns of a mart of gold by name, none where there is no such mart."""
+    model = _models("gold").get(mart, {})
+    return {
+        c["name"]: MartColumn(c["name"], c["data_type"], _text(c["description"]))
+        for c in model.get("columns", [])
+    }
+
+
 def _mart(model: dict[str, Any]) -> Mart | None:
     tests = [test for test in model.get("data_tests", []) if isinstance(test, dict)]
     arguments = next((t["k_anonymous"]["arguments"] for t in tests if "k_anonymous" in t), None)
@@ -90,11 +109,14 @@ def _mart(model: dict[str, Any]) -> Mart | None:
 
 def _why_null(column: dict[str, Any]) -> str:
     """The part of a column's description that says when it is null."""
-    text = " ".join(
-        _DOC.sub(lambda doc: _doc_blocks()[doc.group(1)], column["description"]).split()
-    )
+    text = _text(column["description"])
     found = re.search(r"\bnull (below|where|unless|for|in)\b[^.]*", text, re.IGNORECASE)
     return found.group(0) if found else ""
+
+
+def _text(description: str) -> str:
+    """A description with its doc blocks, on one line."""
+    return " ".join(_DOC.sub(lambda doc: _doc_blocks()[doc.group(1)], description).split())
 
 
 @cache

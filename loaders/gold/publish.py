@@ -74,7 +74,7 @@ class Shelf:
 
 
 def publish(home: Home) -> Release:
-    """Publish the warehouse's gold. Raises AssayError unless the last build was green."""
+    """Publish the warehouse's gold. For who has the turn. Raises AssayError unless it is green."""
     now = datetime.now(UTC)
     shelves = [
         Shelf("gold_restricted", home.restricted, home.restricted_file, is_private=True),
@@ -119,19 +119,23 @@ def open_warehouse(home: Home) -> duckdb.DuckDBPyConnection:
 
 def _green_build(warehouse: duckdb.DuckDBPyConnection) -> str:
     try:
-        row = warehouse.execute(
-            "select build_id, is_green, failed_nodes from last_build"
-        ).fetchone()
+        builds = warehouse.sql("from last_build").to_arrow_table().to_pylist()
     except duckdb.CatalogException:
-        row = None
-    if row is None:
+        builds = []
+    if not builds:
         raise AssayError("Nothing to publish: there was no build yet. Run: dbt build")
-    if not row[1]:
+    (build,) = builds
+    if not build["is_green"]:
         raise AssayError(
-            f"Not published: {row[2]} nodes of the last build failed. Readers keep the last green "
-            "one. Mend what logs/dbt.log names, and build again."
+            f"Not published: {build['failed_nodes']} nodes of the last build failed. Readers keep "
+            "the last green one. Mend what logs/dbt.log names, and build again."
         )
-    return str(row[0])
+    if red := build.get("red_models"):
+        raise AssayError(
+            f"Not published: {', '.join(red.split())} failed in an earlier build, and the last one "
+            "left them out. Readers keep the last green gold. Run: assay refresh"
+        )
+    return str(build["build_id"])
 
 
 def _columns(warehouse: duckdb.DuckDBPyConnection, shelf: Shelf) -> dict[str, list[str]]:
@@ -155,6 +159,7 @@ def _lay_out(
     release_id = f"{now:%Y%m%dT%H%M%S%f}"
     shelf.folder.mkdir(mode=shelf.mode, exist_ok=True)
     aside = shelf.folder / ".new" / release_id
+    shutil.rmtree(aside.parent, ignore_errors=True)  # what a killed publication wrote
     aside.mkdir(parents=True)
     rows = {mart: _export(warehouse, f"{shelf.schema}.{mart}", aside) for mart in columns}
     release = Release(release_id, build_id, now.isoformat(), rows)

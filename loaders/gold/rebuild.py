@@ -14,7 +14,8 @@ from datetime import date
 
 from loaders.errors import AssayError
 from loaders.gold.dbt_run import run_dbt
-from loaders.gold.turns import WAIT_SECONDS, recorded, writing
+from loaders.gold.runs import recorded
+from loaders.gold.turns import WAIT_SECONDS, writing
 from loaders.home import Home
 from loaders.project import PROJECT
 

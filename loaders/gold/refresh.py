@@ -2,25 +2,90 @@
 
 from __future__ import annotations
 
-from loaders.gold.dbt_run import run_dbt
-from loaders.gold.publish import Release, publish
-from loaders.gold.turns import WAIT_SECONDS, recorded, writing
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from loaders.contracts import load_contracts
+from loaders.gold.dbt_run import Dbt, DbtFailed, new_process, run_dbt
+from loaders.gold.publish import Release, open_warehouse, publish
+from loaders.gold.runs import TURN_TAKEN, record_refused, recorded
+from loaders.gold.turns import WAIT_SECONDS, TurnTaken, writing
 from loaders.home import Home
 
+CADENCES = ("hourly", "daily", "weekly", "monthly")
+
 _PIPELINE = ("refresh", "Refresh of gold")
+# Unit tests bring rows of their own, so they say nothing about those of a home.
+_BUILD = ("build", "--exclude-resource-type", "unit_test")
 
 
-def refresh(home: Home, selector: str | None = None, wait: float = WAIT_SECONDS) -> Release:
-    """Build what `selector` names (all, where it names nothing), publish it, record both.
+def refresh(
+    home: Home, cadence: str | None = None, wait: float = WAIT_SECONDS, dbt: Dbt = new_process
+) -> Release:
+    """Build the marts of a cadence (all, at first or where none is named), publish, record both.
 
-    Safe to repeat: a run that failed leaves what readers see as it was. Raises AssayError in one
-    line when another process holds the home for longer than `wait` seconds, or a node failed.
+    Safe to repeat: a run that failed or was killed leaves what readers see as it was, and the next
+    one completes it. Raises AssayError in one line when a node failed, and TurnTaken, which is
+    recorded too, when another process holds the home for longer than `wait` seconds.
     """
-    chosen = ["--selector", selector] if selector else []
-    with writing(home, wait):
-        with recorded(home, "build", _PIPELINE) as run:
-            run["rows_out"] = run_dbt(home, ["build", *chosen]).nodes
-        with recorded(home, "publish", _PIPELINE) as run:
-            release = publish(home)
-            run["rows_out"] = sum(release.rows.values())
+    with _turn(home, "build", cadence, wait) as details:
+        # A cadence goes by what other ones have built.
+        chosen = ["--selector", cadence] if cadence and home.warehouse.exists() else []
+        with recorded(home, "build", _PIPELINE, **details) as run:
+            known = _rows(home, _is_silver)
+            try:
+                built = run_dbt(home, [*_BUILD, *chosen], dbt)
+            except DbtFailed as failure:
+                run["details"] = {"nodes": failure.run.nodes, "failed": failure.run.failed}
+                raise
+            run["details"] = {"nodes": built.nodes}
+            run["rows_in"] = max(0, _rows(home, _is_silver) - known)
+            run["rows_out"] = _rows(home, _is_gold)
+        return _published(home, details)
+
+
+def republish(home: Home, wait: float = WAIT_SECONDS) -> Release:
+    """Publish the last build as it is, and record it. Raises as `refresh` does."""
+    with _turn(home, "publish", None, wait) as details:
+        return _published(home, details)
+
+
+@contextmanager
+def _turn(home: Home, stage: str, cadence: str | None, wait: float) -> Iterator[dict[str, Any]]:
+    """Have the turn, or record that it was not given. Yields what is recorded of each stage."""
+    details = {"cadence": cadence} if cadence else {}
+    try:
+        with writing(home, wait, f"{stage} {cadence or 'of all marts'}"):
+            yield details
+    except TurnTaken:
+        record_refused(home, stage, _PIPELINE, TURN_TAKEN, **details)
+        raise
+
+
+def _published(home: Home, details: dict[str, Any]) -> Release:
+    with recorded(home, "publish", _PIPELINE, **details) as run:
+        release = publish(home)
+        run["rows_in"] = run["rows_out"] = sum(release.rows.values())
     return release
+
+
+def _rows(home: Home, is_meant: Callable[[str], bool]) -> int:
+    """How many rows the tables of the warehouse have that are meant."""
+    if not home.warehouse.exists():
+        return 0
+    with open_warehouse(home) as warehouse:
+        there = warehouse.execute("select schema_name || '.' || table_name from duckdb_tables()")
+        tables = sorted(name for (name,) in there.fetchall() if is_meant(name))
+        counts = [warehouse.execute(f"select count(*) from {name}").fetchone() for name in tables]
+    return sum(count[0] for count in counts if count)
+
+
+def _is_gold(table: str) -> bool:
+    return table.startswith("gold.")
+
+
+def _is_silver(table: str) -> bool:
+    """Where the rows of bronze are once silver has read them."""
+    contracts = load_contracts().values()
+    return table in {f"silver.{name}" for c in contracts for name in (c.silver, c.duplicates)}

@@ -1,96 +1,67 @@
-"""Taking turns: one process at a time writes the warehouse, and every stage leaves a record."""
+"""Taking turns: one process at a time writes the warehouse."""
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import os
 import re
 import sys
 import time
-import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 import duckdb
 
 from loaders import bronze
 from loaders.errors import AssayError
+from loaders.gold.runs import record_killed
 from loaders.home import Home
-from loaders.landing.batches import PIPELINE_VERSION
 
 WAIT_SECONDS = 30.0
 
 
+class TurnTaken(AssayError):
+    """Another process has the home, or the warehouse, for longer than one would wait."""
+
+
 @contextlib.contextmanager
-def writing(home: Home, wait: float = WAIT_SECONDS) -> Iterator[None]:
+def writing(home: Home, wait: float = WAIT_SECONDS, doing: str = "assay") -> Iterator[None]:
     """Have the home's warehouse alone, and everything that was landed visible.
 
-    Raises AssayError in one line, which names the holder, when another process has it for longer
-    than `wait` seconds.
+    Landing takes no turn. Runs that were killed are recorded first. Raises TurnTaken, in one line
+    that names the holder and what it is `doing`, when that takes longer than `wait` seconds.
     """
     bronze.recover(home)
-    with _only_one(home, wait):
+    with _only_one(home, wait, doing):
+        record_killed(home)
         _await_warehouse(home, wait)
         yield
 
 
 @contextlib.contextmanager
-def recorded(
-    home: Home, stage: str, pipeline: tuple[str, str], **details: str
-) -> Iterator[dict[str, Any]]:
-    """Write the run of a stage to bronze, whether it succeeds or not.
-
-    `pipeline` is its id and its name; what is put into the yielded dictionary is recorded too.
-    """
-    started_at = datetime.now(UTC)
-    run: dict[str, Any] = {"status": "succeeded", "error_code": None, "rows_out": None}
-    try:
-        yield run
-    except AssayError:
-        run |= {"status": "failed", "error_code": f"{stage}_failed"}
-        raise
-    finally:
-        run_id = uuid.uuid4().hex
-        row = {
-            "run_id": run_id,
-            "pipeline_id": pipeline[0],
-            "pipeline_name": pipeline[1],
-            "stage": stage,
-            "started_at": started_at,
-            "finished_at": datetime.now(UTC),
-            "details": json.dumps(details) if details else None,
-            "ingested_at": started_at,
-            "batch_id": run_id,
-            "source_system": "assay",
-            "pipeline_version": PIPELINE_VERSION,
-            **run,
-        }
-        bronze.write_rows(home, "pipeline_runs", run_id, [row])
-
-
-@contextlib.contextmanager
-def _only_one(home: Home, wait: float) -> Iterator[None]:
+def _only_one(home: Home, wait: float, doing: str) -> Iterator[None]:
     path = home.path / "refresh.lock"
     with path.open("a+") as file:
+        # A dbt that we start has the turn too: it may live a little longer when we are killed.
+        os.set_inheritable(file.fileno(), True)
         deadline = time.monotonic() + wait
         while True:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
-                if time.monotonic() > deadline:
+                if time.monotonic() >= deadline:
                     file.seek(0)
                     holder = file.read().strip() or "unknown"
-                    raise AssayError(
-                        f"Another refresh runs in this home (process {holder}). Try again later."
+                    raise TurnTaken(
+                        f"Another process has the turn in this home: process {holder}. Try again "
+                        "later, or wait longer."
                     ) from None
-                time.sleep(0.2)
+                time.sleep(min(0.2, max(0.0, deadline - time.monotonic())))
         file.seek(0)
         file.truncate()
-        file.write(str(os.getpid()))
+        file.write(f"{os.getpid()}, {doing}, since {datetime.now(UTC):%F %T} UTC")
         file.flush()
         yield
 
@@ -106,13 +77,13 @@ def _await_warehouse(home: Home, wait: float) -> None:
         except duckdb.IOException as error:
             holder = re.search(r"PID (\d+)", str(error))
             who = f"process {holder.group(1)}" if holder else "another process"
-            if time.monotonic() > deadline:
-                raise AssayError(
+            if time.monotonic() >= deadline:
+                raise TurnTaken(
                     f"{home.warehouse} is held by {who}. Close that connection, and try again."
                 ) from None
             if not told:
                 print(f"waiting for {who}, which has the warehouse open", file=sys.stderr)
                 told = True
-            time.sleep(0.5)
+            time.sleep(min(0.5, max(0.0, deadline - time.monotonic())))
         else:
             return

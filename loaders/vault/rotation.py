@@ -6,9 +6,10 @@ its first model runs (macro `rekey_silver`). So this may be killed at any point.
 
 from __future__ import annotations
 
-from loaders import vault
+from loaders import audit, vault
 from loaders.gold.dbt_run import run_dbt
-from loaders.gold.turns import WAIT_SECONDS, recorded, writing
+from loaders.gold.runs import recorded
+from loaders.gold.turns import WAIT_SECONDS, writing
 from loaders.gold.warehouse import reading
 from loaders.home import Home
 from loaders.sinks import google_library
@@ -23,13 +24,16 @@ def rotate(home: Home, wait: float = WAIT_SECONDS) -> vault.KeyInfo:
     silver could not be carried over; the next build then does it. Silver on BigQuery is always left
     to the next build.
     """
-    with writing(home, wait), recorded(home, "rotate", ("vault", "Rotation of the key")):
+    with (
+        writing(home, wait, "rotation of the key"),
+        recorded(home, "rotate", ("vault", "Rotation of the key")),
+    ):
         if home.bigquery:
             return _rotate_on_bigquery(home)
         is_built = home.warehouse.exists()
         if is_built:  # silver that the vault does not fit is refused before there is a new key
             run_dbt(home, _REKEY)
-        key = vault.add_key(home.vault, home.residency)
+        key = _audited_key(home)
         if is_built:
             run_dbt(home, _REKEY)
     return key
@@ -42,9 +46,17 @@ def _rotate_on_bigquery(home: Home) -> vault.KeyInfo:
 
     service = sink.service_of(home)
     keys.settle(service, home)  # a rotation from elsewhere comes first
-    key = vault.add_key(home.vault, home.residency)
+    key = _audited_key(home)
     keys.upload(service, home)
     return key
+
+
+def _audited_key(home: Home) -> vault.KeyInfo:
+    """A new live key. The audit log has it first: a rotation that it lacks would be worse."""
+    newest = max((key.version for key in vault.keys(home.vault)), default=0)
+    change = {"field": "live key", "old_value": newest, "new_value": newest + 1}
+    audit.append(home, "key_rotation", config_change=change)
+    return vault.add_key(home.vault, home.residency)
 
 
 def key_of_silver(home: Home) -> tuple[bool, str | None]:

@@ -1,6 +1,6 @@
 {#-
-    After every dbt build: whether it was green, and which models came out of it. Only a green build
-    may be published.
+    After every dbt build: whether it was green, which models it built, and which are red by now.
+    Only what is green may be published.
 -#}
 {%- macro record_build(results) -%}
 {%- if execute and flags.WHICH == 'build' -%}
@@ -14,6 +14,7 @@ select
     {{ 'false' if failed else 'true' }} as is_green,
     {{ failed | length }} as failed_nodes,
     {{ results | length }} as nodes,
-    '{{ models | join(" ") }}' as models
+    '{{ models | join(" ") }}' as models,
+    '{{ red_models(results) | join(" ") }}' as red_models
 {%- endif -%}
 {%- endmacro -%}

@@ -24,8 +24,8 @@ from collecting import (
 )
 from spooling import root_of, submission
 
-from loaders.collector import room
-from loaders.collector.fairness import Shares, Turns, fits
+from loaders.collector import fairness, room
+from loaders.collector.fairness import Pace, Shares, Turns, fits
 from loaders.collector.spool import Spool, SpoolFullError
 from loaders.home import Home
 
@@ -77,6 +77,18 @@ def test_senders_take_turns(dice: random.Random):
     order = asyncio.run(asyncio.wait_for(run(), PATIENCE))
     assert order.count("noisy") == 80
     assert order.index("quiet") <= 5
+
+
+def test_refusals_are_told_at_a_pace(monkeypatch: pytest.MonkeyPatch):
+    """Of each sender for itself; and nobody waits for longer than the most."""
+    clock = [100.0]
+    monkeypatch.setattr(fairness.time, "monotonic", lambda: clock[0])
+    pace = Pace(10, least=0.25, most=5)
+    assert [round(pace.wait("noisy"), 3) for _ in range(4)] == [0.25, 0.35, 0.45, 0.55]
+    assert pace.wait("quiet") == 0.25
+    assert max(pace.wait("noisy") for _ in range(1_000)) == 5
+    clock[0] += 60
+    assert pace.wait("noisy") == 0.25
 
 
 def fill(spool: Spool, source: str) -> int:

@@ -1,0 +1,209 @@
+"""The audit log: who did what, as a chain of entries in bronze `audit_log`.
+
+The head of the chain is kept in the home, `audit/head.json`. An entry is written there first, whole
+and durable, and from there to bronze, by one process at a time. So whoever comes after a process
+that was killed in between finds what it had to say, and goes on from it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import pwd
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypedDict, Unpack
+
+from loaders import bronze
+from loaders.audit.chain import GENESIS, Entry, Head, hashed, problems
+from loaders.contracts import contract_of
+from loaders.durable import durable_file, durable_rename, explained
+from loaders.errors import AssayError
+from loaders.home import Home
+from loaders.landing.batches import PIPELINE_VERSION
+
+_TABLE = "audit_log"
+_TIMES = ("timestamp", "ingested_at")
+_LONGEST_NAME = 255
+_AGAIN = "run the command again: nothing was given out."
+
+
+class Facts(TypedDict, total=False):
+    """What an entry may say beside who, when and what. Objects are kept as JSON."""
+
+    query_params: dict[str, Any]
+    export_format: str
+    export_size: int
+    config_change: dict[str, Any]
+    experiment_id: str
+    replay_scenario_id: str
+    result_summary: dict[str, Any]
+    lineage: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """What a look at the log found: its entries, the kept head, and what is wrong."""
+
+    entries: int
+    head: Head | None
+    problems: list[str]
+
+
+def append(home: Home, action: str, **facts: Unpack[Facts]) -> Entry:
+    """Add an entry to the log. It is durable when this returns: call it before the result is given.
+
+    Raises AssayError where it cannot be written; then nothing may be given out.
+    """
+    with _alone(home):
+        last = _last(home)
+        if last is None and (last := _adopted(home)):
+            lost = {"field": "audit/head.json", "old_value": None, "new_value": last["id"]}
+            last = _add(home, last, "config_change", {"config_change": lost})
+        return _add(home, last, action, facts)
+
+
+def verify(home: Home, noted: tuple[str, ...] = ()) -> Audited:
+    """Whether the log is whole: nothing changed, taken out, put in or cut off.
+
+    `noted` are hashes of entries that somebody wrote down elsewhere: whoever can write the whole
+    home can write another log with another head, but not one that has these.
+    """
+    with _alone(home):
+        last = _last(home)
+        bronze.recover(home)
+        entries = _entries(home)
+    kept = Head(last["producer"], last["sequence"], last["hash"]) if last else None
+    found = problems(entries, kept, noted)
+    if entries and not kept:
+        found.append("no head is kept: whether the end was cut off cannot be told")
+    return Audited(len(entries), kept, found)
+
+
+def user() -> str:
+    """Who acts: what ASSAY_USER says, else the account of the operating system."""
+    return _readable(os.environ.get("ASSAY_USER", "")) or _system_user()
+
+
+def _add(home: Home, last: Entry | None, action: str, facts: Facts) -> Entry:
+    entry = _following(last, action, facts)
+    _keep(home, entry, is_written=False)
+    _write(home, entry)
+    _keep(home, entry, is_written=True)
+    return entry
+
+
+def _following(last: Entry | None, action: str, facts: Facts) -> Entry:
+    now = datetime.now(UTC)
+    producer, number = (last["producer"], last["sequence"]) if last else (secrets.token_hex(8), 0)
+    moment = max(now, last["timestamp"]) if last else now
+    name = f"{producer}-{number + 1:08d}"
+    entry: Entry = {
+        "id": name,
+        "timestamp": moment,
+        "user_id": user(),
+        "system_user": _system_user(),
+        "action": action,
+        **{
+            key: json.dumps(value, sort_keys=True) if isinstance(value, dict) else value
+            for key, value in facts.items()
+        },
+        "producer": producer,
+        "sequence": number + 1,
+        "previous_hash": last["hash"] if last else GENESIS,
+        "ingested_at": now,
+        "batch_id": name,
+        "source_system": "assay",
+        "pipeline_version": PIPELINE_VERSION,
+    }
+    return entry | {"hash": hashed(entry)}
+
+
+def _write(home: Home, entry: Entry) -> None:
+    """Write an entry to bronze, or leave it committed in the home where bronze is out of reach."""
+    if bronze.is_committed(home, entry["batch_id"]):
+        return
+    try:
+        with explained(home.bronze, _AGAIN):
+            bronze.write_rows(home, _TABLE, entry["batch_id"], [entry])
+    except AssayError:
+        if not bronze.is_committed(home, entry["batch_id"]):
+            raise
+
+
+def _last(home: Home) -> Entry | None:
+    """The entry at the kept head, which is in bronze by now. None where no head is kept."""
+    path = _head(home)
+    if not path.exists():
+        return None
+    kept = json.loads(path.read_bytes())
+    entry: Entry = kept["entry"]
+    for name in _TIMES:
+        entry[name] = datetime.fromisoformat(entry[name])
+    if not kept["is_written"]:  # its process was killed
+        if not bronze.read_rows(home, _TABLE, entry["batch_id"], ["id"]):
+            _write(home, entry)
+        _keep(home, entry, is_written=True)
+    return entry
+
+
+def _keep(home: Home, entry: Entry, is_written: bool) -> None:
+    kept = {"entry": entry, "is_written": is_written}
+    aside = _head(home).with_suffix(".new")
+    with explained(_head(home), _AGAIN):
+        with durable_file(aside) as file:
+            file.write(json.dumps(kept, default=datetime.isoformat).encode())
+        durable_rename(aside, _head(home))
+
+
+def _adopted(home: Home) -> Entry | None:
+    """The last entry of a home whose head was lost, as when bronze was restored without it.
+
+    On BigQuery several homes have a chain each in one table, so a home without a head is a new one.
+    """
+    if home.bigquery:
+        return None
+    bronze.recover(home)
+    return max(_entries(home), key=lambda e: (e["timestamp"], e["sequence"]), default=None)
+
+
+def _entries(home: Home) -> list[Entry]:
+    columns = [column.name for column in contract_of(_TABLE).columns]
+    # BigQuery does not take the name `hash` in a statement as it is.
+    found = bronze.query(home, [_TABLE], f"select * from bronze.{_TABLE}")
+    return list(found.select(columns).to_pylist())
+
+
+@contextlib.contextmanager
+def _alone(home: Home) -> Iterator[None]:
+    """Let one process at a time read the head and go on from it."""
+    folder = _head(home).parent
+    with explained(folder, _AGAIN):
+        folder.mkdir(exist_ok=True)
+        file = (folder / "lock").open("a")
+    with file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _head(home: Home) -> Path:
+    return home.path / "audit" / "head.json"
+
+
+def _system_user() -> str:
+    number = os.getuid()
+    try:
+        return _readable(pwd.getpwuid(number).pw_name) or str(number)
+    except KeyError:
+        return str(number)
+
+
+def _readable(name: str) -> str:
+    """A name that is text: without what a terminal or a file would choke on."""
+    text = name.encode("utf-8", "replace").decode()
+    return "".join(filter(str.isprintable, text)).strip()[:_LONGEST_NAME]
