@@ -21,7 +21,7 @@ ROWS = [
 ]
 # Requirements by section of the page: source, and the numbers in it.
 REGISTRATION = {"S3": range(1, 35)}
-EVENTS = {"S0": [*range(7, 17), 53], "S2": [*range(8, 17), 65]}
+EVENTS = {"S0": [*range(7, 17), 33, 36, 53], "S2": [*range(8, 17), 65]}
 METRICS = {"S0": [18, 19, 20, 23, 24, 25, 27], "S2": [5, 70, 71], "S4": [9]}
 NAMED = re.compile(r"`([^`]+)`(:)?")
 LINKED = re.compile(r"\[(\w+)\]\(\.\./(analyses/[^)]+)\)")
