@@ -155,7 +155,7 @@ def fact_of_points() -> Yaml:
 def copied_project(folder: Path) -> Path:
     """A copy of the dbt project, to change."""
     project = folder / "project"
-    unused = shutil.ignore_patterns(".*", "target", "logs", "*.egg-info", "loaders", "docs")
+    unused = shutil.ignore_patterns(".*", "target", "logs", "*.egg-info", "loaders")
     shutil.copytree(PROJECT, project, ignore=unused)
     return project
 

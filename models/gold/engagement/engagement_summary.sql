@@ -1,6 +1,6 @@
 {{ config(materialized='table') }}
 
-{#- Figures of `user_activity`, and of `metrics` by their names there: what is added stands here. -#}
+{#- Figures of `user_activity`, and of `metrics` by their names: what is added stands here. -#}
 {%- set of_activity = ['active_users', 'new_users', 'returning_users'] %}
 {%- set of_metrics = ['submissions'] %}
 {%- set row = ['period', 'period_start'] %}
@@ -94,7 +94,8 @@ followed as (
         {%- for name in of_activity + of_metrics %}
             lag({{ name }}) over in_order as previous_{{ name }},
         {%- endfor %}
-        lag(period_start) over in_order as previous_start
+        {{ utc_day('period_start') }} as period_day,
+        lag({{ utc_day('period_start') }}) over in_order as previous_day
     from joined
     window in_order as (partition by period order by period_start)
 
@@ -104,9 +105,11 @@ judged as (
 
     select
         *,
+        {%- for name in of_activity + of_metrics %}
+            {{ name }} - previous_{{ name }} as change_of_{{ name }},
+        {%- endfor %}
         is_complete
-        and {{ date_distance(utc_day('previous_start'), utc_day('period_start'), 'day') }} = days_long
-            as is_compared
+        and {{ date_distance('previous_day', 'period_day', 'day') }} = days_long as is_compared
     from followed
 
 ),
@@ -119,7 +122,7 @@ summary as (
             {{ name }},
             case
                 when is_compared
-                    then {{ ratio('100 * (' ~ name ~ ' - previous_' ~ name ~ ')', 'previous_' ~ name) }}
+                    then {{ ratio('100 * change_of_' ~ name, 'previous_' ~ name) }}
             end as {{ name }}_change_percent,
         {%- endfor %}
         is_complete,

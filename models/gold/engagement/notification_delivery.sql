@@ -10,6 +10,7 @@
 
 {%- set keys = ['period', 'period_start', 'channel'] %}
 {%- set statuses = ['delivered', 'failed', 'unheard'] %}
+{%- set hides = ['hides_delivered', 'hides_failed', 'hides_unheard'] %}
 
 with
 
@@ -33,8 +34,12 @@ counted as (
         count(*) as sent,
         {%- for status in statuses %}
             count(case when status = '{{ status }}' then 1 end) as {{ status }},
-            count(case when status = 'Other' and month_status = '{{ status }}' then 1 end)
-                as rest_{{ status }},
+            count(
+                case
+                    when period = 'month' and status = 'Other' and month_status = '{{ status }}'
+                        then 1
+                end
+            ) as rest_{{ status }},
             case
                 when count(case when status = '{{ status }}' then 1 end) > 0 then 0
                 when period = 'hour' or count(case when status = 'Other' then 1 end) > 0 then 1
@@ -49,21 +54,36 @@ counted as (
 
 ),
 
--- A month also knows what is told of its rest: all of it, or that status at least.
+-- Days that hide the same are one rest of their month, which may tell a status, or all of them.
+rests as (
+
+    select
+        {{ keys | join(', ') }},
+        sum(sent) as sent,
+        {%- for status in statuses %}
+            sum({{ status }} + rest_{{ status }}) as {{ status }},
+            case
+                when period = 'month' and (sum(rest_{{ status }}) > 0 or sum(rest_other) = 0) then 0
+                else hides_{{ status }}
+            end as lacks_{{ status }},
+        {%- endfor %}
+        max(labelled_at) as labelled_at
+    from counted
+    group by {{ (keys + hides) | join(', ') }}
+
+),
+
 added_up as (
 
     select
         {{ keys | join(', ') }},
         cast(sum(sent) as int64) as sent,
         {%- for status in statuses %}
-            case
-                when max(hides_{{ status }}) = 0 then cast(sum({{ status }}) as int64)
-                when period = 'month' and (sum(rest_{{ status }}) > 0 or sum(rest_other) = 0)
-                    then cast(sum({{ status }} + rest_{{ status }}) as int64)
-            end as {{ status }},
+            case when max(lacks_{{ status }}) = 0 then cast(sum({{ status }}) as int64) end
+                as {{ status }},
         {%- endfor %}
         max(labelled_at) as updated_at
-    from counted
+    from rests
     group by {{ keys | join(', ') }}
 
 ),

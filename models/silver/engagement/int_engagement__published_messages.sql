@@ -45,6 +45,7 @@ sent as (
 {{ rest_of_month(
     relation='blocks',
     subject='user_key',
+    day='sent_on',
     keys=['sent_month', 'published_channel'],
     label='status'
 ) }}
