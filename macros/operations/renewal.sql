@@ -112,7 +112,7 @@
 -#}
 {%- macro compared_days(renews) -%}
     {%- set differ_by = renews.get('differ_by', 'labels') -%}
-    {%- set told_by = {'labels': [], 'batches': ['batch_id']}.get(differ_by, differ_by) -%}
+    {%- set told_by = {'labels': [], 'batches': ['batch_id']}[differ_by] if differ_by is string else differ_by -%}
     {%- set parts = ['period_day'] + told_by -%}
     {%- set key = parts | join(', ') -%}
     with

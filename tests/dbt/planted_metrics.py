@@ -129,7 +129,7 @@ def points() -> Yaml:
             simple("mean_points", "points_mean"),
             simple("median_points", "points_median"),
             simple("challenges", "challenge_count", empty=0),
-            simple("contributions", "point_rows", named, empty=0),
+            simple("named_points", "point_rows", named, empty=0),
             metric("points_per_challenge", "ratio", numerator="points", denominator="challenges"),
             metric("doubled", "derived", expr="each * 2 + 0 * points", metrics=[each, "points"]),
         ],
@@ -155,7 +155,7 @@ def fact_of_points() -> Yaml:
 def copied_project(folder: Path) -> Path:
     """A copy of the dbt project, to change."""
     project = folder / "project"
-    unused = shutil.ignore_patterns(".*", "target", "logs", "*.egg-info", "loaders", "docs")
+    unused = shutil.ignore_patterns(".*", "target", "logs", "*.egg-info", "loaders")
     shutil.copytree(PROJECT, project, ignore=unused)
     return project
 

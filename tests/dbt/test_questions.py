@@ -22,7 +22,7 @@ ROWS = [
 # Requirements by section of the page: source, and the numbers in it.
 REGISTRATION = {"S3": range(1, 35)}
 EVENTS = {
-    "S0": [*range(7, 18), 35, 36, 37, *range(39, 43), *range(44, 50), 53, 57],
+    "S0": [*range(7, 18), *range(28, 38), *range(39, 43), *range(44, 50), 53, 57],
     "S2": [*range(8, 17), 65],
 }
 METRICS = {"S0": [18, 19, 20, 23, 24, 25, 27], "S2": [5, 70, 71], "S4": [9]}

@@ -87,6 +87,13 @@ PAYLOADS: dict[str, dict[str, list[Any]]] = {
     "account.registered": {"country": ["DE"]},
     "contribution.recorded": {"points": [-5, 5, 60], "category": ["art"]},
     "badge.awarded": {"badgeId": ["first", "First", "İlk", 7]},
+    # A message is about as often told of as it is sent, by few ids, and at the same moments.
+    "notification.sent": {
+        "notificationId": [f"m{n}" for n in range(400)],
+        "channel": ["email", "sms"],
+    },
+    "notification.delivered": {"notification_id": [f"m{n}" for n in range(400)]},
+    "notification.failed": {"notification_id": [f"m{n}" for n in range(400)] + [" m1", 7]},
     "admin.action": {"action": ["Text edited", "text_edited", "ß"], "targetType": ["text", ABSENT]},
 }
 # Whoever comes to a band of points has registered before, and earned some.
