@@ -39,7 +39,7 @@ def columns_of(path: Path) -> dict[str, set[str]]:
 
 MARTS = {
     name: columns
-    for path in (PROJECT / "models" / "gold").rglob("*.yml")
+    for path in (PROJECT / "models").glob("gold*/**/*.yml")
     for name, columns in columns_of(path).items()
 }
 BRONZE = {
