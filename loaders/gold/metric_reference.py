@@ -26,6 +26,7 @@ _COLUMNS = (
     "good news",
     "adds up",
     "shown from",
+    "null if partial",
     "split by",
 )
 _INTRODUCTION = """# What each metric means
@@ -41,6 +42,11 @@ The marts are `metrics` (in total), `metric_time_series` (by one dimension at a 
 - What adds up may be summed over days and over the values of a dimension. What does not is counted
   again from the rows of each period; a rate is the ratio of two such figures.
 - A metric is not split by a dimension that its own formula names.
+- A figure that is null if partial is so where rows that may belong to it are withheld, or are Other
+  in a label that its formula names: it is never computed over the rest. A 0 then means none. So is
+  a sum where, on one of its days, too few people stand behind the amounts, or one of them behind
+  more than half; and where the amounts are of several currencies. Such rates and sums are null by
+  the hour. By a dimension, a figure is of what is published under that value.
 - A figure is null with fewer people behind it than it is shown from, or fewer rows where only safe
   keys name the cell.
 """
@@ -58,6 +64,7 @@ class Metric:
     good: str
     is_additive: bool
     shown_from: str
+    is_null_if_partial: bool
     dimensions: tuple[str, ...]
 
 
@@ -101,7 +108,7 @@ def _metric(
     model: dict[str, Any],
 ) -> Metric:
     measure = measures.get(_measure_name(metric), {})
-    meta = {**_meta(measure), **_meta(metric)}
+    meta = {**_meta(model), **_meta(measure), **_meta(metric)}
     named = _named(metric, others)
     (person,) = [e["expr"] for e in model["entities"] if e["name"] == "person"]
     dimensions = [d["name"] for d in model["dimensions"] if d["type"] == "categorical"]
@@ -114,6 +121,7 @@ def _metric(
         good=_DIRECTIONS[meta["direction"]],
         is_additive=meta["additive"],
         shown_from=_shown_from(meta.get("minimum")),
+        is_null_if_partial=_is_null_if_partial(metric, others, measures, model),
         dimensions=tuple(d for d in dimensions if d not in named),
     )
 
@@ -161,6 +169,20 @@ def _parts(metric: dict[str, Any]) -> list[str]:
     return [part if isinstance(part, str) else part["name"] for part in parts]
 
 
+def _is_null_if_partial(
+    metric: dict[str, Any],
+    others: dict[str, dict[str, Any]],
+    measures: dict[str, dict[str, Any]],
+    model: dict[str, Any],
+) -> bool:
+    """Whether a metric says so, or one of those that it is made of."""
+    parts = _parts(metric)
+    if parts:
+        return any(_is_null_if_partial(others[part], others, measures, model) for part in parts)
+    meta = {**_meta(model), **_meta(measures[_measure_name(metric)]), **_meta(metric)}
+    return bool(meta.get("null_if_partial") or meta.get("shown_where"))
+
+
 def _measure_name(metric: dict[str, Any]) -> str:
     measure = metric["type_params"].get("measure", "")
     return str(measure if isinstance(measure, str) else measure["name"])
@@ -204,6 +226,7 @@ def _row(metric: Metric) -> str:
         metric.good,
         "yes" if metric.is_additive else "no",
         metric.shown_from,
+        "yes" if metric.is_null_if_partial else "no",
         ", ".join(metric.dimensions),
     ]
     return f"| {' | '.join(cells)} |"

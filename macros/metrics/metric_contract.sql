@@ -81,6 +81,7 @@
 {#-
     A metric of one measure. `named` are the dimensions of its filter. Metrics that count the same
     rows share what is counted: `flag` is the first of them; and so with `input` for their values.
+    `hidden` is the condition on rows that make its figure null, if there are such: partial_when.
 -#}
 {%- macro simple_metric(metric, measure, semantic_model, fact) -%}
     {%- set dimension = "\\{\\{ *Dimension\\('\\w+?__(\\w+)'\\) *\\}\\}" -%}
@@ -99,7 +100,7 @@
         'input': metric.name,
         'meta': merged_meta([semantic_model, measure, metric]),
     } -%}
-    {%- do made.update({'minimum': made.meta.get('minimum') or []}) -%}
+    {%- do made.update({'minimum': made.meta.get('minimum') or [], 'hidden': partial_when(made)}) -%}
     {%- for other in fact.metrics if other.condition == made.condition -%}
         {%- if (other.counts_rows and made.counts_rows) or other.expression == made.expression -%}
             {%- do made.update({'flag': other.flag}) -%}
@@ -109,6 +110,26 @@
         {%- endif -%}
     {%- endfor -%}
     {{ return(made) }}
+{%- endmacro -%}
+
+{#-
+    Condition on rows of the fact: where there is one in a cell, the figure would be of a part only.
+
+    With `null_if_partial`, such a row may be among those that the metric counts, as far as its labels
+    say, but is withheld or Other. A sum names with `shown_where` the column that says of a row whether
+    sums over its block may be shown. Hours are parts of days: none of them has rates or such sums.
+-#}
+{%- macro partial_when(metric) -%}
+    {%- set found = [] -%}
+    {%- if metric.meta.get('null_if_partial') -%}
+        {%- set may_be = modules.re.sub('(?<!not) in [(]', " in ('Other', ", metric.condition) -%}
+        {%- set may_be = modules.re.sub("(\\w+) = ('[^']*')", "\\1 in ('Other', \\2)", may_be) -%}
+        {%- do found.append('(' ~ may_be ~ ') and not (is_published and (' ~ metric.condition ~ '))') -%}
+    {%- endif -%}
+    {%- if metric.meta.get('shown_where') -%}
+        {%- do found.append('(' ~ metric.condition ~ ') and not ' ~ metric.meta.shown_where) -%}
+    {%- endif -%}
+    {{ return(found | join(' or ')) }}
 {%- endmacro -%}
 
 {#- A ratio or derived metric of metrics that are known, else none. Its people are those of its first part. -#}
@@ -124,8 +145,12 @@
     {%- if parts | length < wanted | length -%}
         {{ return(none) }}
     {%- endif -%}
+    {%- set hidden = parts | selectattr('metric.hidden') | list | length > 0 -%}
     {%- if metric.type == 'ratio' -%}
         {%- set formula = ratio(value_of(parts[1].metric), value_of(parts[0].metric)) -%}
+        {%- if hidden -%}
+            {%- set formula = "case when shown.period != 'hour' then " ~ formula ~ ' end' -%}
+        {%- endif -%}
     {%- else -%}
         {%- set formula = with_parts(params.expr, parts) -%}
     {%- endif -%}
@@ -133,6 +158,7 @@
         'name': metric.name,
         'type': metric.type,
         'formula': formula,
+        'hidden': hidden,
         'named': parts | map(attribute='metric.named') | sum(start=[]) | unique | list,
         'flag': parts[0].metric.flag,
         'minimum': parts[0].metric.minimum,

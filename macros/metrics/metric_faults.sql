@@ -3,7 +3,8 @@
 
     Rule 5a: every figure is one of whole blocks. So filters and dimensions are labels of the fact
     and nothing else, and what is counted is every published row. What stands in the rows themselves
-    is added up only where the fact classes the column as `safe`.
+    is added up only where the fact classes the column as `safe`, or says of each row whether sums
+    over its block may be shown.
 -#}
 {%- macro metric_faults(fact) -%}
     {%- set faults = [] -%}
@@ -38,10 +39,14 @@
         {%- do faults.append('its measure is not of the form: case when is_published then ... end') -%}
     {%- elif metric.agg == 'count' and counted[0] != fact.row -%}
         {%- do faults.append('a count is one of rows, that is of ' ~ fact.row) -%}
+    {%- elif metric.agg == 'sum' and metric.meta.shown_where in fact.columns -%}
     {%- elif metric.agg in ['sum', 'average'] and privacy_of(fact, counted[0]) != 'safe' -%}
         {%- do faults.append('only columns of the class safe are added up, and ' ~ counted[0] ~ ' is none') -%}
     {%- elif metric.agg not in ['count', 'count_distinct', 'sum', 'average', 'percentile'] -%}
         {%- do faults.append('the aggregation ' ~ metric.agg ~ ' is not supported') -%}
+    {%- endif -%}
+    {%- if metric.meta.one and metric.meta.one not in fact.dimensions -%}
+        {%- do faults.append('it is one of each ' ~ metric.meta.one ~ ', which is no dimension') -%}
     {%- endif -%}
     {%- for name in metric.minimum or ['none'] if not var(name, none) -%}
         {%- do faults.append('its minimum names no variable of dbt_project.yml') -%}

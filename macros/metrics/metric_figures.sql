@@ -12,6 +12,7 @@
 {%- set summed = simple | selectattr('agg', 'in', ['sum', 'average']) | list -%}
 {%- set ranked = simple | selectattr('agg', 'equalto', 'percentile') | list -%}
 {%- set distinct_counts = simple | selectattr('agg', 'equalto', 'count_distinct') | rejectattr('expression', 'equalto', published(fact.subject)) | list -%}
+{%- set partial = simple | selectattr('hidden') | list -%}
 {%- set valued = summed + ranked + distinct_counts -%}
 {%- set cell = ['period', 'period_start', 'dimension', 'dimension_value'] -%}
     with
@@ -31,10 +32,17 @@
             {%- for metric in valued if metric.input == metric.name %}
             case when {{ metric.condition }} then {{ metric.expression }} end as {{ metric.name }}__value,
             {%- endfor %}
+            {%- for metric in partial %}
+            case when {{ metric.hidden }} then 1 else 0 end as {{ metric.name }}__hidden,
+            {%- if metric.meta.one %}
+            case when is_published and ({{ metric.condition }}) then {{ metric.meta.one }} end as {{ metric.name }}__one,
+            {%- endif %}
+            {%- endfor %}
+            {{ 'is_published,' if partial }}
             labelled_at
         from {{ ref(fact.model) }}
         where
-            is_published
+            {{ 'true' if partial else 'is_published' }}
             {%- if changed %}
             and {{ fact.day }} between date '{{ changed.first }}' and date '{{ changed.last }}'
             {%- endif %}
@@ -86,9 +94,28 @@
     in_cells as (
 
         select * from placed
-        where period_start is not null
+        where period_start is not null{{ ' and is_published' if partial }}
 
     ),
+
+    {% if partial -%}
+    -- What withheld and hidden rows, and sums that are not shown, leave of a cell is a part of it.
+    parts as (
+
+        select
+            {{ cell | join(', ') }},
+            {%- for metric in partial %}
+            max({{ metric.name }}__hidden) = 1
+            {{- ' or min(' ~ metric.name ~ '__one) != max(' ~ metric.name ~ '__one)' if metric.meta.one }} as {{ metric.name }}__is_part,
+            {%- endfor %}
+            max(labelled_at) as updated_at
+        from placed
+        where period_start is not null
+        group by {{ cell | join(', ') }}
+
+    ),
+
+    {% endif -%}
 
     counted as (
 
@@ -182,9 +209,12 @@
             {%- for flag in flags %}
             case when people.{{ flag }}__people >= {{ var('k') }} then people.{{ flag }}__people end as {{ flag }}__people,
             {%- endfor %}
-            coalesce(counted.updated_at, cells.period_start) as updated_at
+            coalesce({{ 'parts' if partial else 'counted' }}.updated_at, cells.period_start) as updated_at
         from cells
         left join counted on {{ same('cells', 'counted', cell) }}
+        {%- if partial %}
+        left join parts on {{ same('cells', 'parts', cell) }}
+        {%- endif %}
         left join people on {{ same('cells', 'people', cell) }}
         {%- if ranked %}
         left join percentiles on {{ same('cells', 'percentiles', cell) }}
@@ -219,7 +249,7 @@
             end as value,
             case names.metric_name
                 {%- for metric in fact.metrics %}
-                when '{{ metric.name }}' then shown.{{ metric.flag }}__people
+                when '{{ metric.name }}' then {{ 'case when ' ~ value_of(metric) ~ ' is not null then ' if metric.hidden }}shown.{{ metric.flag }}__people{{ ' end' if metric.hidden }}
                 {%- endfor %}
             end as subjects,
             shown.is_complete,

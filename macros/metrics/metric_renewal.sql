@@ -66,9 +66,10 @@
 
             select
                 {{ fact.day }} as period_day,
-                max(labelled_at) as version
+                max(labelled_at) as version,
+                max(case when is_published then 1 else 0 end) as is_shown
             from {{ ref(fact.model) }}
-            where is_published
+            where {{ 'true' if fact.metrics | selectattr('hidden') | list else 'is_published' }}
             group by {{ fact.day }}
 
         ),
@@ -80,7 +81,9 @@
                 coalesce(known.version, cast(days.period_day as timestamp)) as version
             from (select distinct {{ utc_day('hour_start') }} as period_day from {{ ref('int_metrics__hours') }}) as days
             left join known on days.period_day = known.period_day
-            where days.period_day between (select min(period_day) from known) and (select max(period_day) from known)
+            where
+                days.period_day >= (select min(period_day) from known where is_shown = 1)
+                and days.period_day <= (select max(period_day) from known where is_shown = 1)
 
         ),
 

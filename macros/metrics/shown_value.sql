@@ -3,9 +3,21 @@
 
     Counts and sums are of whole blocks, which pass; so they are shown as they are. What says more
     about single people needs the people, or rows, that its measure names as `minimum`: rows only
-    where safe keys name the cell.
+    where safe keys name the cell. A figure of a part of its cell is null: partial_when.
 -#}
 {%- macro shown_value(metric, fact) -%}
+    {%- if metric.hidden -%}
+        case
+            when {{ "cells.period != 'hour' and " if metric.meta.shown_where }}not coalesce(parts.{{ metric.name }}__is_part, false)
+                then {{ whole_value(metric, fact) }}
+        end
+    {%- else -%}
+        {{ whole_value(metric, fact) }}
+    {%- endif -%}
+{%- endmacro -%}
+
+{#- The same, whether or not it is of a part. -#}
+{%- macro whole_value(metric, fact) -%}
     {%- set rows = 'counted.' ~ metric.flag ~ '__rows' -%}
     {%- set people = 'people.' ~ metric.flag ~ '__people' -%}
     {%- set is_enough = people ~ ' >= ' ~ var(metric.minimum[0]) -%}

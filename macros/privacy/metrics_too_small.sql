@@ -28,6 +28,7 @@ checked as (
         recounted.row_total,
         recounted.people,
         recounted.agg,
+        recounted.is_partial,
         recounted.people >= recounted.least_people
         or (recounted.row_total >= recounted.least_rows and (recounted.is_safe or mart.dimension_value = 'Other'))
             as is_enough
@@ -42,7 +43,10 @@ violations as (
     select * from checked
     where
         (is_shown and not coalesce(is_enough, false))
-        or coalesce(subjects, -1) != case when people >= {{ var('k') }} then people else -1 end
+        or (
+            coalesce(subjects, -1) != case when people >= {{ var('k') }} then people else -1 end
+            and not (is_partial and value is null and subjects is null)
+        )
         or (agg = 'count' and value != row_total)
         or (agg = 'people' and is_shown and value != people)
 
@@ -163,6 +167,7 @@ having count(*) > 0
             {{ metric.flag }}_people as people,
             {{ var(metric.minimum[0]) }} as least_people,
             {{ var(metric.minimum[1]) if metric.minimum | length > 1 else 'cast(null as int64)' }} as least_rows,
+            {{ 'true' if metric.hidden else 'false' }} as is_partial,
             dimension in ('{{ (["total"] + fact.safe) | join("', '") }}') as is_safe
         from cells
         {{ 'union all' if not loop.last }}

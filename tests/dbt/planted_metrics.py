@@ -129,7 +129,7 @@ def points() -> Yaml:
             simple("mean_points", "points_mean"),
             simple("median_points", "points_median"),
             simple("challenges", "challenge_count", empty=0),
-            simple("contributions", "point_rows", named, empty=0),
+            simple("named_points", "point_rows", named, empty=0),
             metric("points_per_challenge", "ratio", numerator="points", denominator="challenges"),
             metric("doubled", "derived", expr="each * 2 + 0 * points", metrics=[each, "points"]),
         ],

@@ -128,7 +128,7 @@ def test_a_domain_adds_metrics_by_yaml_alone(demo: Demo, tmp_path: Path) -> None
         for period, dimension in [*((p, "total") for p in PERIODS[1:]), ("day", "category")]:
             shown = figures(warehouse, period, dimension, fact.metrics)
             expected = second.figures(fact, period, dimension)
-            split = set(fact.metrics) - ({"contributions"} if dimension == "category" else set())
+            split = set(fact.metrics) - ({"named_points"} if dimension == "category" else set())
             assert {name for name, *_ in shown} == split
             for key, figure in shown.items():
                 assert figure == pytest.approx(expected[key], rel=1e-12), key
