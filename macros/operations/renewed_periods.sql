@@ -2,13 +2,18 @@
     The published rows of a fact in each period that is computed in this run, as `period` and
     `period_start`: their hour where they are published by it, their day, ISO week and month. Rows that are not
     published take part only if `withheld` says so: for telling what is not shown from what is not.
+    `told` maps columns to those that say the same of longer periods, by period; each is there as
+    `told_<column>` then, and `is_published` among them says what takes part.
 -#}
-{%- macro in_periods(relation, day, hour=none, withheld=false) -%}
+{%- macro in_periods(relation, day, hour=none, withheld=false, told={}) -%}
 {%- set changed = renewed_periods() if is_incremental() else none -%}
 {%- set starts = period_starts({'day': day, 'hour': hour}, changed) -%}
     select * from (
         select
             {{ relation }}.*,
+            {%- for column in told %}
+            {{ told_of_period(relation, column, told[column]) }} as told_{{ column }},
+            {%- endfor %}
             kinds.period,
             case kinds.period
                 {%- for period, start in starts.items() %}
@@ -22,12 +27,24 @@
             {%- endfor %}
         ) as kinds
         where
-            {{ 'true' if withheld else relation ~ '.is_published' }}
+            {{ 'true' if withheld else told_of_period(relation, 'is_published', told.get('is_published', {})) }}
             {%- if changed %}
             and {{ relation }}.{{ day }} between date '{{ changed.first }}' and date '{{ changed.last }}'
             {%- endif %}
     ) as placed
     where period_start is not null
+{%- endmacro -%}
+
+{#- A column of the fact, or the one that says the same of the row's period. -#}
+{%- macro told_of_period(relation, column, by_period) -%}
+    {%- if by_period -%}
+        case kinds.period
+            {%- for period, other in by_period.items() %} when '{{ period }}' then {{ relation }}.{{ other }}{% endfor %}
+            else {{ relation }}.{{ column }}
+        end
+    {%- else -%}
+        {{ relation }}.{{ column }}
+    {%- endif -%}
 {%- endmacro -%}
 
 {#- Condition on a day: it is computed in this run. -#}

@@ -9,14 +9,16 @@
 
     A label in `joint` merges alike for all values of the last key: what is a ratio of two of these
     then has the same rows above and below the line. Where `safe_rows` is given, because keys and
-    labels are all safe, that many rows pass as well.
+    labels are all safe, that many rows pass as well. `into` names the last CTE, for a second use in
+    one statement.
 -#}
-{%- macro published_blocks(relation, subject, keys, labels, hour=none, joint=[], safe_rows=none) -%}
+{%- macro published_blocks(relation, subject, keys, labels, hour=none, joint=[], safe_rows=none, into='blocks') -%}
 {%- set state = namespace(relation=relation, keys=keys) -%}
+{%- set prefix = '' if into == 'blocks' else into ~ '_' -%}
 {%- for label in labels + ([hour] if hour else []) -%}
 {%- set cell = state.keys + [label] -%}
 {%- set agreed = cell | reject('equalto', keys[-1]) | list -%}
-{{ label }}_verdicts as (
+{{ prefix ~ label }}_verdicts as (
 
     {{ k_merge(
         relation=state.relation,
@@ -29,7 +31,7 @@
 ),
 
 {% if label in joint -%}
-agreed_{{ label }}_verdicts as (
+{{ prefix }}agreed_{{ label }}_verdicts as (
 
     select
         {{ cell | join(', ') }},
@@ -38,13 +40,13 @@ agreed_{{ label }}_verdicts as (
             when sum(case when verdict = 'merged' then 1 else 0 end) over (partition by {{ agreed | join(', ') }}) > 0 then 'merged'
             else verdict
         end as verdict
-    from {{ label }}_verdicts
+    from {{ prefix ~ label }}_verdicts
 
 ),
 
 {% endif -%}
-{%- set verdicts = ('agreed_' if label in joint else '') ~ label ~ '_verdicts' -%}
-{{ 'blocks' if loop.last else 'by_' ~ label }} as (
+{%- set verdicts = prefix ~ ('agreed_' if label in joint else '') ~ label ~ '_verdicts' -%}
+{{ into if loop.last else prefix ~ 'by_' ~ label }} as (
 
     select
         {{ state.relation }}.*,
@@ -62,7 +64,7 @@ agreed_{{ label }}_verdicts as (
         on {{ same(state.relation, verdicts, cell) }}
 
 ),
-{% set state.relation = 'by_' ~ label -%}
+{% set state.relation = prefix ~ 'by_' ~ label -%}
 {%- set state.keys = state.keys + ['published_' ~ label] -%}
 {%- endfor -%}
 {%- endmacro -%}

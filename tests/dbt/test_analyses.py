@@ -222,6 +222,31 @@ def test_popular_categories_are_those_of_a_recount(
     assert (actions[actions.place == 1].dimension_value == shares.unstack().sum().idxmax()).all()
 
 
+def test_challenges_draw_as_a_recount_finds(
+    answers: dict[str, pd.DataFrame], warehouse: duckdb.DuckDBPyConnection
+) -> None:
+    """S0-12: views of each month and challenge, and who joined one and completed it, in pandas."""
+    steps = warehouse.execute(
+        "select steps.*, told.challenge as told, told.is_in_month, told.month_challenge, "
+        "date_trunc('month', steps.occurred_at) as month "
+        "from silver.int_engagement__challenge_steps as steps "
+        "inner join silver.int_engagement__published_challenge_steps as told using (event_id)"
+    ).df()
+    steps = steps[steps.is_in_month & (steps.month_challenge != "Other")]
+    found = answers["challenges_that_draw"].set_index(["period_start", "challenge"]).sort_index()
+    viewed = steps[steps.step == "viewed"].groupby(["month", "month_challenge"]).size()
+    assert found.views.to_dict() == viewed.to_dict()
+    joined = steps[steps.step == "joined"]
+    completed = joined[joined.outcome == "completed"]
+    people, done = (
+        rows.groupby(["month", "month_challenge"]).user_key.nunique()
+        for rows in (joined, completed)
+    )
+    shown = found.completion_rate.dropna()
+    assert len(shown) >= 4
+    assert shown.to_dict() == pytest.approx((done / people)[shown.index].to_dict())
+
+
 def test_drops_fall_and_spikes_leap(answers: dict[str, pd.DataFrame], demo: Demo) -> None:
     """S0-25: a day is below the one before; the storm's hour has twice the errors of the last."""
     drops = answers["engagement_drops"]

@@ -3,7 +3,7 @@
     fact, or, where `safe_rows` is given, for that many rows; then its `category`, if the mart has
     one, must be Other. What it shows as `subjects` and in the column `counted` is what is recounted.
     `keys` maps columns of the mart to columns of the fact; `periods` names the day and hour of the
-    fact where the mart has periods of several lengths. A row with no such cell in the fact fails
+    fact where the mart has periods of several lengths, and what is `told` of longer ones. A row with no such cell in the fact fails
     too, unless the mart `shows_none` and the row says 0. Says how many rows fail, never which.
 
     With `of_metrics`, the mart is one of the figures of the metric contract, recounted metric by
@@ -36,7 +36,7 @@ published as (
 {% if periods -%}
 rows_of_fact as (
 
-    {{ in_periods('published', periods['day'], periods.get('hour')) }}
+    {{ in_periods('published', periods['day'], periods.get('hour'), told=periods.get('told', {})) }}
 
 ),
 

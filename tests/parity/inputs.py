@@ -95,6 +95,11 @@ PAYLOADS: dict[str, dict[str, list[Any]]] = {
     "notification.delivered": {"notification_id": [f"m{n}" for n in range(400)]},
     "notification.failed": {"notification_id": [f"m{n}" for n in range(400)] + [" m1", 7]},
     "admin.action": {"action": ["Text edited", "text_edited", "ß"], "targetType": ["text", ABSENT]},
+    # Few people do all of it in two challenges, and often at the same moment.
+    "challenge.viewed": {"challengeId": ["c-one", "C One", 7], "track_id": ["t1", ABSENT]},
+    "challenge.joined": {"challengeId": ["c-one", "C One", "c-two", None], "track_id": ["t1"]},
+    "challenge.completed": {"challenge_id": ["c-one", "c_one", "c-two"]},
+    "challenge.won": {"challenge_id": ["c-one"], "rank": [1, 2, 2, 10**6, None]},
 }
 # Whoever comes to a band of points has registered before, and earned some.
 EVENT_TYPES = [*PAYLOADS, *["account.registered", "contribution.recorded"] * 2]

@@ -2,7 +2,7 @@
 
 {#- Figures of `user_activity`, and of `metrics` by their names: what is added stands here. -#}
 {%- set of_activity = ['active_users', 'new_users', 'returning_users'] %}
-{%- set of_metrics = ['submissions'] %}
+{%- set of_metrics = ['challenge_participants', 'submissions', 'challenge_completions'] %}
 {%- set row = ['period', 'period_start'] %}
 
 -- Made of gold alone, which is small and outlives silver: nothing can follow from it that does not
