@@ -150,7 +150,7 @@ FAULTS = {
         "k_anonymous",
         "metric_time_series",
         "update gold.metric_time_series set value = 9 where rowid = (select max(rowid) "
-        "from gold.metric_time_series where value = 0 and metric_name = 'attempts')",
+        "from gold.metric_time_series where value = 0 and metric_name = 'submissions')",
     ),
     "a total of its own": Fault(
         "k_anonymous",
