@@ -44,7 +44,11 @@ def mart_of(name: str) -> Mart:
     """A mart by its name. Raises AssayError where it hides nothing, or there is no such mart."""
     known = read_marts()
     if name not in known and name in _models("gold"):
-        raise AssayError(f"{name} is about operations, not people: nothing in it is hidden.")
+        if not (tested := _tested(_models("gold")[name])):
+            raise AssayError(f"{name} is about operations, not people: nothing in it is hidden.")
+        of = _REF.search(tested.get("made_of", ""))
+        others = of.group(1) if of else ", ".join(sorted(known))
+        raise AssayError(f"{name} has only figures that are made of others. Ask for: {others}.")
     if name not in known:
         raise AssayError(f"No mart {name}. There are: {', '.join(sorted(known))}.")
     return known[name]
@@ -84,10 +88,9 @@ def columns_of(mart: str) -> dict[str, MartColumn]:
 
 
 def _mart(model: dict[str, Any]) -> Mart | None:
-    tests = [test for test in model.get("data_tests", []) if isinstance(test, dict)]
-    arguments = next((t["k_anonymous"]["arguments"] for t in tests if "k_anonymous" in t), None)
-    reference = _REF.search(arguments["fact"]) if arguments else None
-    if arguments is None or reference is None:
+    arguments = _tested(model)
+    reference = _REF.search(arguments.get("fact", ""))
+    if reference is None:
         return None
     fact = reference.group(1)
     conditions = [part.strip() for part in arguments.get("fact_where", "true").split(" and ")]
@@ -98,13 +101,24 @@ def _mart(model: dict[str, Any]) -> Mart | None:
         name=model["name"],
         fact=fact,
         day=next(column["name"] for column in columns if column["data_type"] == "date"),
-        cell=tuple(key for key in arguments["keys"].values() if key not in labels),
+        cell=tuple(
+            column["name"]
+            for column in columns
+            if column["name"] in arguments["keys"].values() and column["name"] not in labels
+        ),
         scope=tuple(scope),
         hour=labels[0] if labels else None,
         category=arguments.get("category"),
         has_safe_rows="safe_rows" in arguments,
         hidden={c["name"]: why for c in model["columns"] if (why := _why_null(c))},
     )
+
+
+def _tested(model: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of the model's test `k_anonymous`, none where it has no such test."""
+    tests = [test for test in model.get("data_tests", []) if isinstance(test, dict)]
+    found = (test["k_anonymous"]["arguments"] for test in tests if "k_anonymous" in test)
+    return dict(next(found, {}))
 
 
 def _why_null(column: dict[str, Any]) -> str:

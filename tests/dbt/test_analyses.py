@@ -253,7 +253,7 @@ def test_drops_fall_and_spikes_leap(answers: dict[str, pd.DataFrame], demo: Demo
     assert (drops.value_change_percent < 0).all()
     storm = demo.key["storm"]
     spikes = answers["spikes"].set_index(["name", "period_start"])
-    found = spikes.loc["attempt_errors", pd.Timestamp(storm["period_start"])]
+    found = spikes.loc[("attempt_errors", pd.Timestamp(storm["period_start"]).tz_localize(None)), :]
     assert found.value >= storm["errors"]
 
 

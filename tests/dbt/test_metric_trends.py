@@ -144,7 +144,7 @@ def of_a_fixed_seed() -> list[Series]:
 
 FAULTS = {
     "another constant": ("0.6745", "1.0"),
-    "a window that is too long": (f"place - {WINDOW}", f"place - {WINDOW + 1}"),
+    "a window that is too long": (f"past.place + {WINDOW}", f"past.place + {WINDOW + 1}"),
     "the median of a slope's sign": ("quantile_cont(slope, 0.5)", "quantile_cont(slope, 0.4)"),
     "no season": ("when 'day' then extract(dayofweek from period_start)", "when 'day' then 0"),
     "no step beside deviations of 0": ("spreads.mean_deviation > 0", "false"),

@@ -59,7 +59,14 @@ PERSONAL = {"session_id", "bet_id", "payment_id", "bonus_id", "reference_id", "s
 READ: Table = {
     "name": "page_read",
     "description": "Somebody read a page.",
-    "config": {"meta": {"event_type": "page.read", "domain": "reading", "version": "1.2.0"}},
+    "config": {
+        "meta": {
+            "event_type": "page.read",
+            "domain": "reading",
+            "actor": "person",
+            "version": "1.2.0",
+        }
+    },
     "columns": [
         {
             "name": name,
@@ -218,6 +225,8 @@ def _changed(node: dict[str, Any], changes: dict[str, Any]) -> None:
         (in_field_meta(aliases=["pageId"]), "pageId is also page_id"),
         (in_meta(version=None), "meta.version is missing"),
         (in_meta(domain=None), "meta.domain is missing"),
+        (in_meta(actor=None), "meta.actor is missing"),
+        (in_meta(actor="robot"), "robot"),
         (in_meta(version="1.0"), "1.0"),
         (in_meta(version="0.1.0"), "0.1.0"),
         (in_meta(event_type="page"), "event_type"),
