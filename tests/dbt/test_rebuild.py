@@ -163,7 +163,8 @@ def test_damaged_figures_are_as_fresh_with_their_weeks_and_months(
     change(
         home,
         f"update {SERIES} set value = 777 where period_start = '{first}'",
-        f"update {SERIES} set value = 777 where granularity in ('week', 'month')",
+        f"update {SERIES} set value = 777 where granularity in ('week', 'month') "
+        f"and period_start = date_trunc(granularity, date '{first}')",
         f"delete from {SERIES} where period_start = '{last}' and metric_name = 'logins'",
         f"update {SERIES} set value = 12345 where granularity = 'day' "
         f"and period_start = '{outside}'",

@@ -26,7 +26,7 @@ from attempt_space import (
 
 MART = "metric_time_series"
 CALENDAR = "int_metrics__hours"
-OTHER_FACT = "int_access__published_deposit_attempts"
+FACT = "int_access__published_attempts"
 DIMENSIONS = ("domain", "action", "status", "error_code", "country")
 
 
@@ -71,12 +71,15 @@ Cell = tuple[str, datetime, str, str]
 
 
 def build_metrics(connection: duckdb.DuckDBPyConnection, models: dict[str, Any]) -> None:
-    """Make the figures in a database that has the published attempts, and no deposits."""
-    columns = ", ".join(
-        f"{column['name']} {column['data_type']}"
-        for column in models[OTHER_FACT]["columns"].values()
-    )
-    connection.execute(f"create table warehouse.silver.{OTHER_FACT} ({columns})")
+    """Make the figures in a database that has the published attempts, and nothing of other facts."""
+    for parent in models[MART]["depends_on"]["nodes"]:
+        name = parent.split(".")[-1]
+        if "__published_" in name and name != FACT:
+            columns = ", ".join(
+                f"{column['name']} {column['data_type']}"
+                for column in models[name]["columns"].values()
+            )
+            connection.execute(f"create table warehouse.silver.{name} ({columns})")
     for name in (CALENDAR, MART):
         node = models[name]
         connection.execute(f"create table {node['relation_name']} as {node['compiled_code']}")
