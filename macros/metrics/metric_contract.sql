@@ -62,7 +62,7 @@
             {%- do fact.safe.extend(fact.dimensions | select('in', blocks.cell)) -%}
         {%- endif -%}
     {%- endfor -%}
-    {%- for metric in graph.metrics.values() if semantic_model.unique_id in metric.depends_on.nodes -%}
+    {%- for metric in graph.metrics.values() if metric.type == 'simple' and semantic_model.unique_id in metric.depends_on.nodes -%}
         {%- for measure in semantic_model.measures if measure.name == metric.type_params.measure.name -%}
             {%- do fact.metrics.append(simple_metric(metric, measure, semantic_model, fact)) -%}
         {%- endfor -%}
