@@ -97,14 +97,14 @@ PAYLOADS: dict[str, dict[str, list[Any]]] = {
     "admin.action": {"action": ["Text edited", "text_edited", "ß"], "targetType": ["text", ABSENT]},
     # Few people do all of it in two challenges, and often at the same moment.
     "challenge.viewed": {"challengeId": ["c-one", "C One", 7], "track_id": ["t1", ABSENT]},
-    "challenge.joined": {"challengeId": ["c-one", "C One", "c-two", None], "track_id": ["t1"]},
+    "challenge.joined": {"challengeId": ["c-one", "C One", "c-two"], "track_id": ["t1"]},
     "challenge.completed": {"challenge_id": ["c-one", "c_one", "c-two"]},
     "challenge.won": {"challenge_id": ["c-one"], "rank": [1, 2, 2, 10**6, None]},
 }
 # Whoever comes to a band of points has registered before, and earned some.
 EVENT_TYPES = [*PAYLOADS, *["account.registered", "contribution.recorded"] * 2]
 # Of these there are more rows: their many types have people enough each.
-TIMES = {"platform_events": 5}
+TIMES = {"platform_events": 7}
 
 
 def write_batches(folder: Path, seed: int, rows: int) -> dict[str, list[Path]]:

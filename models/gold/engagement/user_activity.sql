@@ -23,6 +23,16 @@ placed as (
 
 ),
 
+dated as (
+
+    select
+        *,
+        max(case when is_published then active_on end)
+            over (partition by period, period_start, user_key) as last_active_on
+    from placed
+
+),
+
 -- New people who are too few on their day are in no figure; but that they are not 0 is said.
 people as (
 
@@ -32,10 +42,14 @@ people as (
         user_key,
         count(case when is_published then 1 end) as events,
         max(case when user_kind = 'new' then 1 else 0 end) as is_new,
-        max_by({{ ratio('fields_filled', 'fields_total') }}, case when is_published then active_on end)
-            as profile_share,
+        max(
+            case
+                when is_published and active_on = last_active_on
+                    then {{ ratio('fields_filled', 'fields_total') }}
+            end
+        ) as profile_share,
         max(labelled_at) as labelled_at
-    from placed
+    from dated
     group by period, period_start, user_key
 
 ),
