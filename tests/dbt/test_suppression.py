@@ -162,7 +162,7 @@ def test_every_mart_about_people_can_be_explained(demo: Demo) -> None:
         with pytest.raises(AssayError, match="about operations"):
             explain(demo.home, name)
     for name in MADE_OF_OTHERS:
-        with pytest.raises(AssayError, match="made of others. Ask for"):
+        with pytest.raises(AssayError, match="only figures that are made of others"):
             explain(demo.home, name)
     for name in read_marts():
         assert explain(demo.home, name).periods, name

@@ -71,7 +71,7 @@ Cell = tuple[str, datetime, str, str]
 
 
 def build_metrics(connection: duckdb.DuckDBPyConnection, models: dict[str, Any]) -> None:
-    """Make the figures in a database that has the published attempts, and nothing of other facts."""
+    """Make the figures in a database that has the published attempts and no other fact."""
     for parent in models[MART]["depends_on"]["nodes"]:
         name = parent.split(".")[-1]
         if "__published_" in name and name != FACT:

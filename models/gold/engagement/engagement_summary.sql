@@ -19,7 +19,13 @@ activity as (
 told_metrics as (
 
     select * from {{ ref('metrics') }}
-    where period in ('day', 'week') and name in ('{{ of_metrics | join("', '") }}')
+    where
+        period in ('day', 'week')
+        and name in (
+            {%- for name in of_metrics %}
+                '{{ name }}'{{ ',' if not loop.last }}
+            {%- endfor %}
+        )
 
 ),
 
