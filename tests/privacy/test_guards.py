@@ -206,6 +206,14 @@ FAULTS = {
         "update gold.wallet_trends_weekly set entries = 0, subjects = null "
         "where rowid = (select max(rowid) from gold.wallet_trends_weekly where subjects > 0)",
     ),
+    "a winner who is told by a place of his own": Fault(
+        "cells_have_people",
+        "int_engagement__published_challenge_steps",
+        "update silver.int_engagement__published_challenge_steps set month_rank = '99' "
+        "where event_id = (select max(event_id) "
+        "from silver.int_engagement__published_challenge_steps where step = 'won' and is_in_month)",
+        (("k_anonymous", "challenge_performance"),),
+    ),
     "a median of few people": Fault(
         "percentiles_have_people",
         "response_times_daily",
