@@ -1,4 +1,4 @@
-"""Demo events of a challenge platform: nine weeks of people who come back, or do not.
+"""Demo events of a challenge platform: sixteen weeks of people who come back, or do not.
 
 Planted, each with its figures in the answer key:
 
@@ -19,15 +19,16 @@ from typing import Any
 
 import numpy as np
 
-WEEKS = 9
+WEEKS = 16
 DAYS = 7 * WEEKS
 VISIT_SHARE = 0.18  # of the members who come on a day
 FEWEST_VISITORS = 120  # a day, about
 MEMBERS_AT_FIRST = 0.5  # of all members who were there before the first day
 ADMINS = 14
 
-# Days since the first, each in another week and none at the edge of one.
-SPIKE_DAY, DROP_DAY, BURST_DAY, WAVE_DAY = 38, 44, 50, 57
+# Days since the first, each in another week and none at the edge of one; twelve weeks before them
+# say what is usual.
+SPIKE_DAY, DROP_DAY, BURST_DAY, WAVE_DAY = 87, 93, 99, 106
 SPIKE_ENTRIES, DROP_SHARE = 4, 0.34
 BURST_REWARD_MINOR, WAVE_BADGE = 5_000, "anniversary"
 

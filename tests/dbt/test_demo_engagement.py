@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import duckdb
@@ -171,3 +172,36 @@ def test_profile_completion(events: pd.DataFrame, warehouse: duckdb.DuckDBPyConn
             if known is not None and len(known):
                 shares.append(known.iloc[-1])
         assert mean == pytest.approx(sum(shares) / len(shares))
+
+
+# What is planted, the metric that shows it, and as what.
+PLANTED = {
+    "spike": ("submissions", "spike"),
+    "drop": ("active_users", "drop"),
+    "burst": ("rewards_issued", "burst"),
+    "wave": ("badges_awarded", "spike"),
+}
+ECHO = pd.Timedelta(days=4)  # decisions come a day after entries, releases three days after those
+
+
+def test_what_is_planted_is_found_and_hardly_anything_else(
+    demo: Demo, warehouse: duckdb.DuckDBPyConnection, tell: Callable[[str], None]
+) -> None:
+    """S0-25: of a thousand judged values of quiet days, one at most is called unusual."""
+    trends = warehouse.execute(
+        "select *, date_trunc('day', period_start) as day from gold.metric_trends "
+        "where period in ('hour', 'day') and pattern is not null "
+        "and category in (select category from gold.metrics where name = any(?))",
+        [[name for name, _ in PLANTED.values()]],
+    ).df()
+    days = {what: pd.Timestamp(day) for what, day in demo.events["planted"].items()}
+    of_days = trends[trends["period"] == "day"].set_index(["name", "day"])["pattern"]
+    for what, (name, pattern) in PLANTED.items():
+        assert of_days[name, days[what]] == pattern
+    is_echo = pd.concat(
+        [(trends["day"] >= day) & (trends["day"] <= day + ECHO) for day in days.values()], axis=1
+    ).any(axis=1)
+    quiet = trends[~is_echo]
+    alarms = quiet["pattern"].isin({"spike", "drop", "burst"}).sum()
+    tell(f"{alarms} false alarms of {len(quiet)} judged values of quiet days")
+    assert alarms <= len(quiet) / 1000
