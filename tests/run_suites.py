@@ -93,20 +93,20 @@ def pytest(*folders: str) -> Callable[[], bool]:
 
 # name: (budget in seconds, what to run)
 SUITES: dict[str, tuple[int, Callable[[], bool]]] = {
-    "lint": (80, lint),
-    "dbt": (240, pytest("tests/dbt")),
-    "loaders and faults": (360, pytest("tests/loaders", "tests/faults")),
-    "collector and client": (200, pytest("tests/collector", "tests/client")),
-    "parity": (220, pytest("tests/parity")),
-    "privacy": (150, pytest("tests/privacy")),
-    "publish and readme": (190, pytest("tests/publish", "tests/readme")),
-    "reports and audit": (60, pytest("tests/reports", "tests/audit")),
+    "lint": (65, lint),
+    "dbt": (200, pytest("tests/dbt")),
+    "loaders and faults": (340, pytest("tests/loaders", "tests/faults")),
+    "collector and client": (195, pytest("tests/collector", "tests/client")),
+    "parity": (235, pytest("tests/parity")),
+    "privacy": (165, pytest("tests/privacy")),
+    "publish and readme": (200, pytest("tests/publish", "tests/readme")),
+    "reports and audit": (20, pytest("tests/reports", "tests/audit")),
 }
 
 
 def main(wanted: list[str]) -> int:
     """Run the wanted suites, all where none is named."""
-    rows = [("install", 120, _install_seconds(), True)]
+    rows = [("install", 80, _install_seconds(), True)]
     for name in wanted or SUITES:
         budget, suite = SUITES[name]
         print(f"\n=== {name}", flush=True)

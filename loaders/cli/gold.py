@@ -53,7 +53,7 @@ def refresh_gold(
     """
     opened, patience = open_duckdb_home(home), 0 if no_wait else wait
     if every is not None:
-        from loaders.gold.rounds import refresh_every  # noqa: PLC0415 - who stays
+        from loaders.gold.rounds import refresh_every  # noqa: PLC0415 - only who stays
 
         refresh_every(opened, every, cadence, patience, as_json)
         return

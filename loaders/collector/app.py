@@ -52,6 +52,7 @@ class _Told:
     began: float = field(default_factory=time.monotonic)
     table: str = ""
     token_id: str | None = None
+    sender: str = ""
     counts: dict[str, int] = field(default_factory=dict)
     codes: list[str] = field(default_factory=list)
 
@@ -106,7 +107,7 @@ class Collector:
         except (RefusedError, BodyError) as refused:
             told.codes = [refused.code]
             if refused.status in _SLOWLY_REFUSED:
-                await asyncio.sleep(self._refusals.wait(told.token_id or ""))
+                await asyncio.sleep(self._refusals.wait(told.sender))
             response = _refusal(refused, told.trace_id)
         except ClientDisconnect:
             told.codes = ["disconnected"]
@@ -128,7 +129,7 @@ class Collector:
 
     async def _answered(self, http: HttpRequest, told: _Told) -> Response:
         token = self._holder(http)
-        told.token_id = token.token_id
+        told.token_id, told.sender = token.token_id, token.source
         name = http.path_params["table"]
         table = _EVENTS if name == "events" else name
         if table not in self._tables:

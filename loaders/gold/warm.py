@@ -57,7 +57,7 @@ class WarmDbt:
                 process.join()
 
     def _run(self, arguments: list[str], reading: int, writing: int) -> None:
-        from dbt.adapters.duckdb.connections import DuckDBConnectionManager  # noqa: PLC0415
+        from dbt.adapters.duckdb.connections import DuckDBConnectionManager  # noqa: PLC0415 - as dbt
 
         os.close(reading)
         os.dup2(writing, 1)

@@ -77,8 +77,7 @@ def _in_words(column: Column, columns: tuple[Column, ...]) -> str:
 
 
 def _markup(drawn: Drawn) -> Drawn:
-    # Vega has escaped what came from the data.
-    return Drawn(Markup(drawn.svg), drawn.note)  # noqa: S704
+    return Drawn(Markup(drawn.svg), drawn.note)  # noqa: S704 - Vega has escaped what is data
 
 
 def _text(column: Column, value: Any, period: str) -> str:

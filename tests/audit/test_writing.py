@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -19,7 +18,7 @@ from loaders.vault import keys
 from loaders.vault.rotation import rotate
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "faults"))
-from steps import stop_before
+from steps import attempt
 
 PROCESSES, EACH = 4, 12
 APPEND = """
@@ -48,21 +47,8 @@ def test_many_processes_write_one_chain(home: Home):
     assert times == sorted(times)
 
 
-def killed_before(step: int, home: Home, mode: str) -> str:
-    """Append in a process that is stopped before its n-th change of the home. Returns the step."""
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        stop_before(step, mode, home.path, writing)
-        try:
-            audit.append(home, "export", export_format="csv", export_size=1)
-        except (AssayError, OSError):
-            os._exit(1)
-        os._exit(0)
-    os.close(writing)
-    os.waitpid(child, 0)
-    with os.fdopen(reading) as said:
-        return said.read()
+def append_an_export(home: Home) -> None:
+    audit.append(home, "export", export_format="csv", export_size=1)
 
 
 @pytest.mark.parametrize("mode", ["kill", "fail"])
@@ -76,7 +62,7 @@ def test_stopped_before_every_step(home: Home, tmp_path: Path, mode: str):
     while stopped:
         step += 1
         copied = Home(Path(shutil.copytree(home.path, tmp_path / f"{mode}-{step}")))
-        stopped = killed_before(step, copied, mode)
+        stopped = attempt(step, mode, copied.path, append_an_export)
         head = json.loads((copied.path / "audit" / "head.json").read_text(encoding="utf-8"))
         audit.append(copied, "query")
         found = audit.verify(copied)

@@ -9,6 +9,7 @@ import threading
 import time
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -22,11 +23,13 @@ from collecting import (
     landed_ids,
     token,
 )
+from in_process import collecting_here
 from spooling import root_of, submission
 
 from loaders.collector import fairness, room
 from loaders.collector.fairness import Pace, Shares, Turns, fits
 from loaders.collector.spool import Spool, SpoolFullError
+from loaders.collector.tokens import Token, add_token
 from loaders.home import Home
 
 NOISY_CONNECTIONS = 40
@@ -89,6 +92,27 @@ def test_refusals_are_told_at_a_pace(monkeypatch: pytest.MonkeyPatch):
     assert max(pace.wait("noisy") for _ in range(1_000)) == 5
     clock[0] += 60
     assert pace.wait("noisy") == 0.25
+
+
+def test_a_sender_is_refused_at_a_pace_whatever_its_tokens(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+):
+    """Each refusal waits for the ones before it; those of nobody known are one sender's."""
+    waits: list[float] = []
+    sleep = asyncio.sleep
+
+    async def noted(seconds: float) -> None:
+        waits.append(round(seconds, 3))
+        await sleep(0)
+
+    tokens = [add_token(home, Token("", "", "noisy", "", rate=1))[1] for _ in range(2)]
+    monkeypatch.setattr(fairness, "time", SimpleNamespace(monotonic=lambda: 100.0))
+    with collecting_here(home) as sender:
+        monkeypatch.setattr(asyncio, "sleep", noted)
+        told = [sender.post([{}] * 100, token).status_code for token in tokens]
+        told += [sender.post([{}], token).status_code for token in [*tokens, "nobody's"]]
+    assert told == [202, 202, 429, 429, 401]
+    assert waits == [0.25, 0.26, 0.25]
 
 
 def fill(spool: Spool, source: str) -> int:

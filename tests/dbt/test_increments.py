@@ -25,7 +25,7 @@ from loaders.home import Home, init_home
 pytestmark = pytest.mark.slow
 
 IS_LONG = bool(os.environ.get("ASSAY_LONG"))
-BATCHES = 20 if IS_LONG else 6
+BATCHES = 20 if IS_LONG else 5
 ORDERS = 3 if IS_LONG else 1
 MARTS = [
     "attempts_hourly",

@@ -30,7 +30,7 @@ from loaders.landing.batches import land_file
 pytestmark = pytest.mark.slow
 
 BIN = Path(sys.executable).parent
-KILLS = 200 if os.environ.get("ASSAY_LONG") == "1" else 15
+KILLS = 200 if os.environ.get("ASSAY_LONG") == "1" else 10
 EVENTS = 40_000 if KILLS > 100 else 12_000
 BROKEN_EVERY = 1_000
 

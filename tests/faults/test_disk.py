@@ -95,7 +95,8 @@ def fail_at_every_step(folder: Path, code: int, stays: bool, last: int = 1 << 60
     """Land once for each operation of a clean run, failing there. Returns the operations.
 
     Landing writes each Parquet file in hundreds of small pieces, so of the writes a short run
-    takes every 1,000th and the last ones; of all else, each. `last` is how many operations to try.
+    takes every 1,000th and the last ones; of all else, each. `last` is how many operations to try;
+    where it is not said, a short run takes every second: the others where the failure stays.
     """
     file = events(folder)
     init_home(folder / "template")
@@ -103,6 +104,8 @@ def fail_at_every_step(folder: Path, code: int, stays: bool, last: int = 1 << 60
     writes = [at for at, operation in enumerate(operations, 1) if operation == "write"]
     skipped = set() if IS_LONG else set(writes) - {*writes[::1000], *writes[-4:]}
     tried = range(max(1, len(operations) - last + 1), len(operations) + 1)
+    if not IS_LONG and last > len(operations):
+        skipped |= {at for at in tried if at % 2 != stays}
     for at in (at for at in tried if at not in skipped):
         home, done, (exit_code, said) = _fail(folder, at, code, stays, file)
         where = f"operation {at}, {done[at - 1]}"

@@ -17,6 +17,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -126,7 +127,7 @@ def main(folder: Path) -> None:
 
     for node, is_orphaned in KILLS:
         put_back("landed")
-        ended = in_child(lambda: killed_in_build(whole, node, is_orphaned))  # noqa: B023
+        ended = in_child(partial(killed_in_build, whole, node, is_orphaned))
         told(f"{node}{', dbt left alone' * is_orphaned}", ended, in_child(whole))
 
     # Built, not published, and its run not recorded yet: from here each step is cheap.
@@ -139,7 +140,7 @@ def main(folder: Path) -> None:
         put_back("built")
         reading, writing = os.pipe()
         os.set_inheritable(writing, True)
-        ended = in_child(lambda: killed_at(published_only, number, home, writing))  # noqa: B023
+        ended = in_child(partial(killed_at, published_only, number, home, writing))
         os.close(writing)
         with os.fdopen(reading) as pipe:
             step = pipe.read()

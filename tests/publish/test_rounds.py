@@ -12,6 +12,7 @@ import random
 import re
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from itertools import pairwise
@@ -27,6 +28,7 @@ from loaders.landing.batches import land_file
 
 pytestmark = pytest.mark.slow
 
+BIN = Path(sys.executable).parent
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ round (\d+) hourly: (.+)\n")
 MART = "gold.attempts_daily"
 LONG = os.environ.get("ASSAY_LONG") == "1"
@@ -51,7 +53,7 @@ def land(home: Home, file: Path, numbers: range) -> None:
 
 def start(home: Home, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        ["assay", "refresh", *arguments, "--home", home.path],
+        [BIN / "assay", "refresh", *arguments, "--home", home.path],
         env={**os.environ, **dbt_environment(home.path)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
