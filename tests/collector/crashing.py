@@ -56,6 +56,7 @@ def run(
     dice: random.Random,
     seconds: float = float("inf"),
     command: list[str] | None = None,
+    aims: dict[str, int] = AIMS,
 ) -> Run:
     """Kill a collector so often while so many events are sent, then let the last one drain all.
 
@@ -69,7 +70,7 @@ def run(
         if time.monotonic() - begun > seconds:
             break
         senders.allow(events * (number + 1) // kills)
-        phase = until_it_is_time(collector, dice)
+        phase = until_it_is_time(collector, dice, aims)
         # Where landing has a process of its own, it dies alone, with the collector, or not at all.
         landers = children_of(collector)
         is_alone = bool(landers) and dice.random() < 0.3
@@ -90,9 +91,9 @@ def run(
     return done
 
 
-def until_it_is_time(collector: Collector, dice: random.Random) -> str:
+def until_it_is_time(collector: Collector, dice: random.Random, aims: dict[str, int]) -> str:
     """Wait for a moment by dice, and say what the collector is doing then."""
-    aim = dice.choices(list(AIMS), list(AIMS.values()))[0]
+    aim = dice.choices(list(aims), list(aims.values()))[0]
     if aim == "starting":
         time.sleep(dice.uniform(0, START_SECONDS))
         if not collector.is_answering():

@@ -8,12 +8,14 @@ from loaders.collector.replies import Reply
 from loaders.collector.spool import Spool, Submission
 
 _submit = Spool.submit
+# Longer than a kill waits for (crashing.UP_SECONDS): what was just answered dies with it.
+STORED_AFTER = 1.5
 
 
 def answers_early(spool: Spool, submission: Submission) -> Future[Reply]:
     done: Future[Reply] = Future()
     done.set_result(submission.reply)
-    threading.Timer(0.3, _submit, (spool, submission)).start()
+    threading.Timer(STORED_AFTER, _submit, (spool, submission)).start()
     return done
 
 

@@ -106,5 +106,5 @@ def told(seed: int, home: Home, done: Run, found: Found, silver: Silver) -> dict
 def test_a_collector_that_answers_early_is_found_out(tmp_path: Path):
     """The same harness must see what it is made for."""
     home = init_home(tmp_path / "home")[0]
-    done = run(home, 3, 6_000, random.Random(7), command=EARLY)
+    done = run(home, 6, 12_000, random.Random(7), command=EARLY, aims={"accepting": 1})
     assert look(home, done).lost > 0
