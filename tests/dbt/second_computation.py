@@ -45,7 +45,8 @@ class SecondComputation:
     """The metrics of a semantic manifest, as MetricFlow computes them."""
 
     def __init__(self, manifest: dict[str, Any], warehouse: duckdb.DuckDBPyConnection) -> None:
-        parsed = parse_manifest_from_dbt_generated_manifest(json.dumps(manifest))
+        with_spines = _with_spine_of_each_period(manifest, warehouse)
+        parsed = parse_manifest_from_dbt_generated_manifest(json.dumps(with_spines))
         self._engine = MetricFlowEngine(SemanticManifestLookup(parsed), _Client())
         self._warehouse = warehouse
         self.facts = [_fact(model, manifest) for model in manifest["semantic_models"]]
@@ -67,6 +68,33 @@ class SecondComputation:
                     figure = row[metric]
                     found[metric, start, value] = None if figure is None else float(figure)
         return found
+
+
+def _with_spine_of_each_period(
+    manifest: dict[str, Any], warehouse: duckdb.DuckDBPyConnection
+) -> dict[str, Any]:
+    """The manifest with calendars of days, weeks and months beside that of hours.
+
+    Of the hours alone MetricFlow makes 720 rows of each month, which it joins with one another.
+    """
+    given = manifest["project_configuration"]
+    [hours] = given["time_spines"]
+    column, table = hours["primary_column"]["name"], hours["node_relation"]["relation_name"]
+    spines = [hours]
+    for period in PERIODS[1:]:
+        warehouse.execute(
+            f"create or replace temp view {period}s as select distinct "
+            f"date_trunc('{period}', {column})::timestamp as period_start from {table}"
+        )
+        place = {"alias": f"{period}s", "schema_name": "main", "database": "temp"}
+        spines.append(
+            {
+                "node_relation": place | {"relation_name": f"temp.main.{period}s"},
+                "primary_column": {"name": "period_start", "time_granularity": period},
+                "custom_granularities": [],
+            }
+        )
+    return manifest | {"project_configuration": given | {"time_spines": spines}}
 
 
 def _fact(model: dict[str, Any], manifest: dict[str, Any]) -> Fact:

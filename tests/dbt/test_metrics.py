@@ -54,7 +54,8 @@ def differences(
     of the dimension values that a metric is not split by.
     """
     differing, withheld = [], []
-    for key in mart.keys() | {k for k, figure in other.items() if figure and _is_split(k[0], mart)}:
+    split = {name for name, *_ in mart}
+    for key in mart.keys() | {k for k, figure in other.items() if figure and k[0] in split}:
         metric = key[0]
         ours, theirs = mart.get(key), other.get(key)
         if theirs is not None and metric in decimals:
@@ -64,10 +65,6 @@ def differences(
         elif not math.isclose(ours or 0, theirs or 0, rel_tol=1e-12):
             differing.append(metric)
     return differing, withheld, len(mart)
-
-
-def _is_split(metric: str, mart: Figures) -> bool:
-    return any(name == metric for name, *_ in mart)
 
 
 def _rounded(value: float, decimals: int) -> float:
