@@ -7,15 +7,15 @@ import os
 import random
 import secrets
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
+from forked_dbt import dbt
 
 from loaders.demo import write_demo
 from loaders.home import Home, init_home
@@ -32,17 +32,11 @@ MODELS_ONLY = ("--exclude-resource-type", "test", "--exclude-resource-type", "un
 
 def run_dbt(
     home: Home | Path, *arguments: str, check: bool = True, **environment: str
-) -> subprocess.CompletedProcess[str]:
+) -> CompletedProcess[str]:
     """Run dbt against a home, with its artifacts and logs inside that home."""
     path = home.path if isinstance(home, Home) else home
-    result = subprocess.run(
-        [str(Path(sys.executable).with_name("dbt")), "--no-use-colors", *arguments],
-        cwd=PROJECT,
-        env={**os.environ, **dbt_environment(path), **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    whole = {**os.environ, **dbt_environment(path), **environment}
+    result = dbt(["--no-use-colors", *arguments], PROJECT, whole)
     if check and result.returncode != 0:
         raise AssertionError(f"dbt {' '.join(arguments)} failed:\n{result.stdout[-4000:]}")
     return result

@@ -97,10 +97,10 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
 
 
 def test_the_engines_agree(pair: Pair, tell: Callable[[str], None]) -> None:
-    for batch, command in ((0, "build"), (1, "build" if LONG else "run")):
+    for batch in (0, 1):
         pair.land(batch)
         run_dbt(pair.duck, "build", *MODELS_ONLY)  # its tests are run elsewhere
-        run_dbt_on(pair.standin, pair.big, command)
+        run_dbt_on(pair.standin, pair.big, "build", *(() if LONG else MODELS_ONLY))
         compared, differing = pair.compare()
         assert differing == []
         tell(f"seed {pair.seed}, batch {batch}: {summary(compared)} compared, 0 differing")

@@ -99,6 +99,19 @@ def test_parameters(run: Run) -> None:
     assert run("select date_diff(?, ?, day)", second, first) == [(1,)]
 
 
+def test_a_query_of_no_rows_has_its_columns_and_is_refused_where_it_is_wrong(
+    client: bigquery.Client,
+) -> None:
+    text = "select * from (select date '2026-05-01' as d, [1.5] as f, 1 / 0 as i) limit 0"
+    result = client.query(text).result()
+    assert list(result) == []
+    found = [(field.name, field.field_type, field.mode) for field in result.schema]
+    plain = client.query(text.replace("1 / 0", "1.0").removesuffix("limit 0")).result()
+    assert found == [(field.name, field.field_type, field.mode) for field in plain.schema]
+    with pytest.raises(exceptions.BadRequest, match="Unrecognized name: nothing"):
+        client.query("select nothing limit 0").result()
+
+
 def test_a_view_shows_what_its_tables_hold_now(run: Run) -> None:
     run("create table d.t as select 1 as id; create view d.v as select id + 1 as id from d.t")
     run("create view d.w as with t as (select * from d.v) select max(id) as top from t")
