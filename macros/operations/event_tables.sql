@@ -28,6 +28,29 @@
     ('{{ event_tables() | join("', '") }}')
 {%- endmacro -%}
 
+{#- The domain whose silver takes up a table of events. -#}
+{%- macro domain_of(table) -%}
+    case {{ table }}
+        {%- for name, models in event_tables().items() %}
+        when '{{ name }}' then '{{ domain_of_model(models.silver) }}'
+        {%- endfor %}
+    end
+{%- endmacro -%}
+
+{#- Those domains, by name. -#}
+{%- macro event_domains() -%}
+    {%- set found = [] -%}
+    {%- for models in event_tables().values() -%}
+        {%- do found.append(domain_of_model(models.silver)) -%}
+    {%- endfor -%}
+    {{ return(found | unique | list) }}
+{%- endmacro -%}
+
+{#- `access` of `stg_access__attempts`. -#}
+{%- macro domain_of_model(name) -%}
+    {{ return(name.split('__')[0].split('_')[1]) }}
+{%- endmacro -%}
+
 {#- Rows that bronze holds of any table of events, with whoever numbered them. -#}
 {%- macro landed_rows(where) -%}
     {%- for table in event_tables() %}

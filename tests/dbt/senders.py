@@ -140,6 +140,7 @@ def expected(sent: list[Delivery]) -> dict[Key, Row]:
     """The rows of the loss ledger by day, table and producer, if nothing is lost from here on."""
     counts: dict[Key, Counter[str]] = defaultdict(Counter)
     known: dict[tuple[str, str], dict[int, date]] = defaultdict(dict)
+    numbers: dict[Key, set[int]] = defaultdict(set)
     ids: set[tuple[str, str]] = set()
     for delivery in sorted(sent, key=lambda d: d.landed_at):
         day, table = delivery.landed_at.date(), delivery.table
@@ -153,6 +154,7 @@ def expected(sent: list[Delivery]) -> dict[Key, Row]:
                 ids.add((table, record.event_id))
                 row.update(["accepted", "bronze", "quarantined" if is_known else "silver"])
             if record.number is not None:
+                numbers[day, table, record.shown].add(record.number)
                 known[table, record.shown].setdefault(record.number, day)
     gaps: dict[Key, list[tuple[int, int]]] = defaultdict(list)
     for (table, producer), days in known.items():
@@ -162,6 +164,7 @@ def expected(sent: list[Delivery]) -> dict[Key, Row]:
     return {
         key: {name: row[name] for name in FIGURES}
         | {
+            "numbers": len(numbers[key]),
             "gaps": len(gaps[key]),
             "missing": sum(last - first + 1 for first, last in gaps[key]),
             "gap_ranges": ", ".join(_range(*gap) for gap in gaps[key]) or None,

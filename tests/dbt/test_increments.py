@@ -39,6 +39,7 @@ MARTS = [
     "metrics",
     "metric_trends",
     "loss_ledger",
+    "platform_health_monthly",
 ]
 # When a row was computed is not what it says.
 COMPUTED_AT = {"updated_at", "labelled_at"}
@@ -53,6 +54,7 @@ def all_rows(home: Home) -> dict[str, list[tuple]]:
             "silver.int_access__published_attempts",
             "silver.int_platform__batch_books",
             "silver.int_platform__number_ranges",
+            "silver.int_platform__landings",
         ]
         rows = {}
         for table in tables:
@@ -117,8 +119,9 @@ def bronze(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 
 def numbers_of(rows: pa.Table) -> list[dict[str, Any]]:
-    """What dead letters of these rows say of their numbers."""
-    return rows.select(["producer", "sequence"]).to_pylist()
+    """What dead letters of these rows say of their numbers, and why they were refused."""
+    numbers = rows.select(["producer", "sequence"]).to_pylist()
+    return [number | {"code": "time_violation"} for number in numbers]
 
 
 def write(

@@ -53,6 +53,8 @@ CASES: list[tuple[str, Any]] = [
     ("date_distance(\"date '2026-02-01'\", \"date '2026-02-28'\", 'month')", 0),
     ("date_distance(\"date '2025-12-29'\", \"date '2026-01-05'\", 'day')", 7),
     ("date_distance(\"date '2026-01-05'\", \"date '2025-12-29'\", 'day')", -7),
+    (f"seconds_between({in_silver('2026-05-04 10:59:59.75+00')}, {in_silver(str(LAST))})", 0.25),
+    (f"seconds_between({in_silver(str(LAST))}, {in_silver('2026-05-04 12:59:59+02:00')})", -1.0),
     (f"utc_day({in_silver('2026-05-03 23:30:00-11:30')})", date(2026, 5, 4)),
     (f"utc_hour({in_silver('2026-05-03 23:30:00-11:30')})", LAST),
     (f"utc_timestamp({zoned('2026-05-04 13:00:00+02:00')})", LAST),

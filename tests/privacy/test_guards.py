@@ -230,6 +230,11 @@ FAULTS = {
         "loss_ledger",
         "alter table gold.loss_ledger add column action varchar",
     ),
+    "a refusal of no class": Fault(
+        "assert_every_refusal_has_a_class",
+        "",
+        "update silver.int_platform__landings set refused = refused + 1 where rowid = 0",
+    ),
     "a pseudonym of another key": Fault(
         "one_key",
         "stg_access__deposit_attempts",

@@ -45,7 +45,8 @@ OTHERS = (
     "path:models/silver/platform",
     "path:models/silver/engagement",
 )
-COMPUTED_AT = {"updated_at"}
+# When a row was computed, and what a mart says of the runs themselves.
+COMPUTED_AT = {"updated_at", "failed_runs"}
 
 
 def in_child(work: Callable[[], None]) -> int:

@@ -31,6 +31,7 @@ counted as (
         bronze,
         silver,
         quarantined,
+        numbers,
         gaps,
         missing,
         gap_ranges,

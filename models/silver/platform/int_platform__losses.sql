@@ -41,6 +41,18 @@ days as (
 
 ),
 
+numbers_of_days as (
+
+    select
+        landed_on as period_start,
+        table_name,
+        producer,
+        cast(sum(last_number - first_number + 1) as int64) as numbers
+    from ranges
+    group by landed_on, table_name, producer
+
+),
+
 -- A number may come on several days. Whatever is missing before it is told on the first.
 beginnings as (
 
@@ -136,10 +148,13 @@ losses as (
         days.*,
         gaps_of_days.gap_ranges,
         faults_of_days.unbalanced_batches,
+        coalesce(numbers_of_days.numbers, 0) as numbers,
         coalesce(gaps_of_days.gaps, 0) as gaps,
         coalesce(gaps_of_days.missing, 0) as missing,
         faults_of_days.unbalanced_batches is null as balanced
     from days
+    left join numbers_of_days
+        on {{ same('days', 'numbers_of_days', ['period_start', 'table_name', 'producer']) }}
     left join gaps_of_days
         on {{ same('days', 'gaps_of_days', ['period_start', 'table_name', 'producer']) }}
     left join faults_of_days on {{ same('days', 'faults_of_days', ['period_start', 'table_name']) }}

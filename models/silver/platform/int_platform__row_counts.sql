@@ -5,7 +5,7 @@
 ) }}
 
 -- Built last of what is said of a batch, so that one is counted when all of that is there: after
--- {{ ref('int_platform__number_ranges') }}.
+-- {{ ref('int_platform__number_ranges') }} and {{ ref('int_platform__landings') }}.
 with
 
 batches as (
