@@ -13,7 +13,7 @@ import duckdb
 import pyarrow as pa
 
 from loaders.contracts import ARROW_TYPES
-from loaders.gold.marts import read_marts, thresholds
+from loaders.gold.marts import is_about_operations, read_marts, thresholds
 from loaders.home import Home, connect, quote
 from loaders.reports.asked import Asked, back, beginning, ending
 from loaders.reports.declared import PERIOD, Measure, Report, Table
@@ -265,6 +265,11 @@ def _measured(table: Table, measure: Measure) -> Column:
 def _withheld(table: Table) -> str:
     """What a table does not show and why, in a sentence."""
     mart, limits = read_marts().get(table.mart), thresholds()
+    if is_about_operations(table.mart):
+        return (
+            "What is about our own services is told however little it is; of requests, what stands "
+            f"for fewer than k = {limits['k']} people is left out."
+        )
     merges = any("`Other`" in column.description for column in table.columns.values())
     where = "merged into Other or left out" if merges else "left out"
     if mart and mart.hour:

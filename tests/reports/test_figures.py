@@ -31,6 +31,10 @@ LAST = FIRST + timedelta(days=DAYS - 1)
 CONDITIONS = {
     "requests": lambda row: row["status"] != "test",
     "errors": lambda row: row["error_code"] != "none",
+    "landing": lambda row: row["domain"] != "platform",
+    "refusals": lambda row: row["domain"] != "platform",
+    "answers": lambda row: row["errors_per_1000"] is not None,
+    "runs": lambda row: row["domain"] == "platform",
     "rewards": lambda row: row["reward_type"] != "none",
     "steps": lambda row: row["rank"] == "all",
     "winners": lambda row: row["step"] == "won",
@@ -190,10 +194,11 @@ def test_tables_of_other_periods_have_the_days_of_the_first(published: Home, tmp
 
 
 def test_what_is_withheld_is_said(published: Home):
-    """Each as its mart does it: merged into Other, or left out."""
+    """Each as its mart does it: merged, left out, or, of our own services, not at all."""
     said = {
         "wallet_distribution": "fewer than k = 10 people is merged into Other or left out.",
         "user_progression": "fewer than k = 10 people is left out.",
+        "platform_health": "What is about our own services is told however little it is",
     }
     for name, words in said.items():
         assert words in of(published, name).tables[0].withheld
