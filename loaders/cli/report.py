@@ -14,7 +14,7 @@ from loaders.reports.asked import asked
 from loaders.reports.errors import QUERY_FAILED, ReportError
 from loaders.reports.export import FORMATS, export
 
-_CHALLENGE = "challenge_id"
+_CHALLENGE = "challenge"  # what the marts call it
 
 
 @click.command("report")
@@ -23,7 +23,7 @@ _CHALLENGE = "challenge_id"
 @click.option("--from", "first", help="First day, in UTC. Default: so many periods as it shows.")
 @click.option("--to", "last", help="Last day, included. Default: the newest that is published.")
 @click.option("--period", help="Hour, day, week or month, where the report offers it.")
-@click.option("--challenge", help="Only this challenge: the same as --where challenge_id=…")
+@click.option("--challenge", help="Only this challenge: the same as --where challenge=…")
 @click.option("--where", multiple=True, help="COLUMN=VALUE: only what has it. Several.")
 @click.option(
     "--format", "kind", type=click.Choice(FORMATS), default="json", show_default=True, help="As."

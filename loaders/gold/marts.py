@@ -61,6 +61,11 @@ def read_marts() -> dict[str, Mart]:
     return {mart.name: mart for mart in marts if mart}
 
 
+def is_about_operations(name: str) -> bool:
+    """Whether a mart is about our own services, so that nothing in it is hidden."""
+    return "about_operations" in _models("gold").get(name, {}).get("data_tests", [])
+
+
 @cache
 def thresholds() -> dict[str, int]:
     """The variables of the project: k, safe_rows, tail_subjects."""

@@ -15,7 +15,7 @@ from typing import Any
 from loaders.reports.asked import back
 from loaders.reports.declared import PERIOD, Chart, Measure
 from loaders.reports.errors import NOT_MADE, ReportError
-from loaders.reports.figures import Figures
+from loaders.reports.figures import Figures, in_order
 
 Row = dict[str, Any]
 Specification = dict[str, Any]
@@ -88,13 +88,20 @@ def draw(figures: Figures, chart: Chart, number: str) -> Drawn | None:
         return None
     greatest, note = _greatest(rows, chart)
     measures = [m for name in chart.y for m in figures.table.measures if m.name == name]
+    for measure in measures:
+        if all(row[measure.name] is None for row in greatest):
+            note += f" {measure.title}: no figure is shown."
+    if any(row.get("is_complete") is False for row in greatest):
+        note += f" The last {figures.period} is not over."
     if chart.kind == "ranking":
         specification = _ranking(greatest, chart, measures[0])
     else:
-        specification = _by_period(greatest, chart, measures, figures.period)
+        specification = _by_period(greatest, chart, measures, figures)
     text = json.dumps({"config": _CONFIG, **specification})
     svg = vl_convert.vegalite_to_svg(text, vl_version=_VEGA_LITE)
-    return Drawn(_embedded(svg, f"{chart.title}. The figures are in the table.", number), note)
+    return Drawn(
+        _embedded(svg, f"{chart.title}. The figures are in the table.", number), note.strip()
+    )
 
 
 def _greatest(rows: list[Row], chart: Chart) -> tuple[list[Row], str]:
@@ -112,9 +119,10 @@ def _greatest(rows: list[Row], chart: Chart) -> tuple[list[Row], str]:
 
 
 def _by_period(
-    rows: list[Row], chart: Chart, measures: list[Measure], period: str
+    rows: list[Row], chart: Chart, measures: list[Measure], figures: Figures
 ) -> Specification:
     """Lines or columns along the periods, one for each measure or each value of the series."""
+    period = figures.period
     titles = {measure.name: measure.title for measure in measures}
     points = [
         {
@@ -128,22 +136,30 @@ def _by_period(
     ]
     lines = list(dict.fromkeys(point["line"] for point in points))
     if chart.series:
-        lines.sort()
+        lines.sort(key=in_order)
     is_line = chart.kind == "line"
-    legend = {
+    legend: Specification = {
         "symbolType": "stroke" if is_line else "square",
         "symbolSize": 500 if is_line else 150,
     }
+    series = [c for c in figures.columns if c.name == chart.series and c.data_type == "int64"]
+    if series:  # a number says nothing by itself
+        legend["title"] = series[0].title
     by_line: Specification = {
         "field": "line",
         "type": "nominal",
-        "legend": legend if len(lines) > 1 else None,
+        "legend": legend if chart.series or len(lines) > 1 else None,
     }
-    facets = sorted({point["facet"] for point in points})
+    facets = sorted({point["facet"] for point in points}, key=in_order)
     columns = 3 if len(facets) in (3, 5, 6) else min(2, len(facets))
     width = (WIDTH - _SPACING * (columns - 1)) // columns
     labels = _LABELS[period] // columns
-    drawn = _lines(points, period, labels) if is_line else _columns(points, period, labels, width)
+    drawn = (
+        _lines(points, period, labels)
+        if is_line
+        else _columns(points, lines, period, labels, width)
+    )
+    drawn["encoding"]["x"]["axis"]["title"] = f"{figures.columns[0].title.lower()} (UTC)"
     drawn["encoding"] |= {
         "y": _figure_axis(measures),
         "color": by_line | {"scale": {"domain": lines, "range": _COLOURS}},
@@ -159,6 +175,7 @@ def _by_period(
         "columns": columns,
         "spacing": _SPACING,
         "spec": {"width": width, "height": 170, **drawn},
+        "resolve": {"scale": {"y": "independent" if chart.own_scales else "shared"}},
     }
 
 
@@ -166,7 +183,6 @@ def _lines(points: list[Row], period: str, labels: int) -> Specification:
     points = _with_gaps(points, period)
     moments = sorted({_milliseconds(point["period"]) for point in points})
     axis = {
-        "title": _axis_title(period),
         "format": _FORMATS[period],
         "values": _some(moments, labels),
         "labelFlush": False,
@@ -187,10 +203,11 @@ def _lines(points: list[Row], period: str, labels: int) -> Specification:
     }
 
 
-def _columns(points: list[Row], period: str, room: int, width: int) -> Specification:
+def _columns(
+    points: list[Row], lines: list[str], period: str, room: int, width: int
+) -> Specification:
     labels = {p: f"{p:{_FORMATS[period]}}" for p in sorted({point["period"] for point in points})}
     axis = {
-        "title": _axis_title(period),
         "values": _some([*labels.values()], room),
         "labelAngle": 0,
     }
@@ -201,7 +218,13 @@ def _columns(points: list[Row], period: str, room: int, width: int) -> Specifica
     return {
         "data": {
             "values": [
-                {"period": label, "line": line, "facet": facet, "value": total}
+                {
+                    "period": label,
+                    "line": line,
+                    "facet": facet,
+                    "value": total,
+                    "place": lines.index(line),
+                }
                 for (label, line, facet), total in totals.items()
             ]
         },
@@ -211,7 +234,13 @@ def _columns(points: list[Row], period: str, room: int, width: int) -> Specifica
             "width": min(_WIDEST_BAR, 0.8 * width / len(labels)),
         },
         "encoding": {
-            "x": {"field": "period", "type": "ordinal", "sort": list(labels.values()), "axis": axis}
+            "x": {
+                "field": "period",
+                "type": "ordinal",
+                "sort": list(labels.values()),
+                "axis": axis,
+            },
+            "order": {"field": "place", "type": "quantitative"},  # the first stands at the bottom
         },
     }
 
@@ -262,10 +291,6 @@ def _format(unit: str) -> str:
 def _some(marks: list[Any], room: int) -> list[Any]:
     """The marks of an axis that are labelled: all, or every second, third and so on."""
     return marks[:: 1 + (len(marks) - 1) // room]
-
-
-def _axis_title(period: str) -> str:
-    return f"{'week from' if period == 'week' else period} (UTC)"
 
 
 def _with_gaps(points: list[Row], period: str) -> list[Row]:

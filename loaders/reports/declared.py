@@ -58,7 +58,8 @@ class Chart:
 
     `line` and `columns` go by period, with a line or stack for each of `y` or each value of
     `series`; `ranking` has a bar for each value of `x`, of the last period or of `all`. `top` are
-    the greatest by `top_by`, `facet` gives each value of a column a small chart of its own.
+    the greatest by `top_by`, `facet` gives each value of a column a small chart of its own, with
+    `own_scales` where the figures of one are not to be set against those of another.
     """
 
     title: str
@@ -67,6 +68,7 @@ class Chart:
     x: tuple[str, ...] = ()
     series: str | None = None
     facet: str | None = None
+    own_scales: bool = False
     top: int | None = None
     top_by: str | None = None
     over: str = "last"
@@ -77,8 +79,9 @@ class Table:
     """A table of a report: rows of one mart by period and the columns `by`.
 
     `grain` is the period that a row of the mart stands for; where the mart has several, `grains`,
-    the column `grain_column` says which. `where` is a condition that always holds. A report about
-    one thing `needs` to be told which.
+    the column `grain_column` says which. `period_title` says what happened then, where it is not
+    what is counted. `where` is a condition that always holds. A report about one thing `needs` to
+    be told which.
     """
 
     name: str
@@ -90,6 +93,7 @@ class Table:
     grain: str | None = None
     grain_column: str | None = None
     grains: tuple[str, ...] = ()
+    period_title: str = ""
     by: tuple[str, ...] = ()
     where: str = "true"
     filters: tuple[str, ...] = ()
@@ -181,7 +185,8 @@ def _table(entry: dict[str, Any]) -> Table:
         **_frozen(known),
         text=" ".join(entry.get("text", "").split()),
         period=entry["period"]["column"],
-        **_frozen({k: v for k, v in entry["period"].items() if k != "column"}),
+        period_title=entry["period"].get("title", ""),
+        **_frozen({k: v for k, v in entry["period"].items() if k.startswith("grain")}),
         measures=tuple(Measure(**_frozen(measure)) for measure in entry["measures"]),
         charts=tuple(Chart(**_frozen(chart)) for chart in entry.get("charts", [])),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -12,11 +13,13 @@ import duckdb
 import pyarrow as pa
 
 from loaders.contracts import ARROW_TYPES
-from loaders.gold.marts import read_marts, thresholds
+from loaders.gold.marts import is_about_operations, read_marts, thresholds
 from loaders.home import Home, connect, quote
 from loaders.reports.asked import Asked, back, beginning, ending
 from loaders.reports.declared import PERIOD, Measure, Report, Table
 from loaders.reports.errors import DENIED, NOT_FOUND, NOT_MADE, QUERY_FAILED, ReportError
+
+_NUMBER = re.compile(r"<?\$?(\d+)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +120,15 @@ def _made(folder: Path, release: dict[str, Any], report: Report, asked: Asked) -
 def _days(
     connection: duckdb.DuckDBPyConnection, report: Report, asked: Asked, tables: list[Table]
 ) -> tuple[date | None, date | None]:
-    """First and last day: as asked, else the last periods that there are."""
+    """First and last day: as asked, else the last periods that there are, of the first table."""
+    period = asked.period_of(tables[0])
+    alike = [table for table in tables if asked.period_of(table) == period]
     last = asked.last or max(
-        filter(None, (_newest(connection, t, asked) for t in tables)), default=None
+        filter(None, (_newest(connection, t, asked) for t in alike)), default=None
     )
     if asked.first or last is None:
         return asked.first, last
-    return back(last, asked.period_of(tables[0]), report.shown - 1), last
+    return back(last, period, report.shown - 1), last
 
 
 def _newest(connection: duckdb.DuckDBPyConnection, table: Table, asked: Asked) -> date | None:
@@ -162,10 +167,10 @@ def _figures(
             and (cast({table.period} as date) >= ? or ? is null)
             and (cast({table.period} as date) <= ? or ? is null)
         group by {by}
-        order by {by}
         """,
         [*parameters, begins, begins, ends, ends],
     ).fetchall()
+    rows.sort(key=lambda row: (row[0], *map(in_order, row[1 : 1 + len(table.by)])))
     schema = pa.schema([(c.name, ARROW_TYPES[c.data_type]) for c in columns])
     by_column = list(zip(*rows, strict=True)) or [()] * len(columns)
     arrays = [
@@ -175,6 +180,13 @@ def _figures(
     return Figures(
         table, period, begins, ends, columns, pa.table(arrays, schema=schema), _withheld(table)
     )
+
+
+def in_order(label: Any) -> tuple[bool, int, bool, str]:
+    """What puts labels in order: bands and numbers by their size, then words by their letters."""
+    text = str(label)
+    number = _NUMBER.match(text)
+    return number is None, int(number[1]) if number else 0, not text.startswith("<"), text
 
 
 def _in_utc(value: Any) -> Any:
@@ -217,7 +229,7 @@ def _columns(table: Table, period: str) -> tuple[Column, ...]:
     return (
         Column(
             PERIOD,
-            starts[period],
+            table.period_title or starts[period],
             "timestamp" if period == "hour" else "date",
             None,
             f"First {'moment' if period == 'hour' else 'day'} of the {period}, in UTC.",
@@ -244,7 +256,7 @@ def _measured(table: Table, measure: Measure) -> Column:
             measure.title,
             "float64",
             measure.unit,
-            f"The sum of {above} divided by that of {below}, where there are both.",
+            f"The sum of `{above}` divided by that of `{below}`, where there are both.",
         )
     (source,) = (table.columns[name] for name in measure.columns)
     return Column(measure.name, measure.title, source.data_type, measure.unit, source.description)
@@ -253,7 +265,13 @@ def _measured(table: Table, measure: Measure) -> Column:
 def _withheld(table: Table) -> str:
     """What a table does not show and why, in a sentence."""
     mart, limits = read_marts().get(table.mart), thresholds()
-    where = "merged into Other or left out" if mart and mart.category else "left out"
+    if is_about_operations(table.mart):
+        return (
+            "What is about our own services is told however little it is; of requests, what stands "
+            f"for fewer than k = {limits['k']} people is left out."
+        )
+    merges = any("`Other`" in column.description for column in table.columns.values())
+    where = "merged into Other or left out" if merges else "left out"
     if mart and mart.hour:
         where = where.replace(" or left out", ",") + " or shown with its day alone"
     unless = (

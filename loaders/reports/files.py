@@ -93,6 +93,8 @@ def _plain(value: Any) -> Any:
 def _cell(value: Any) -> Any:
     if isinstance(value, str):
         return _COMPUTED.sub(r"\1\2'", value)
+    if isinstance(value, bool):
+        return str(value).lower()
     return _plain(value)
 
 

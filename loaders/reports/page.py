@@ -26,7 +26,7 @@ class _Shown:
     period: str
     days: str
     columns: tuple[Column, ...]
-    charts: list[tuple[Chart, Drawn]]
+    charts: list[tuple[Chart, Drawn | None]]
     rows: list[list[tuple[Column, str]]]
     withheld: str
 
@@ -58,7 +58,7 @@ def _shown(figures: Figures) -> _Shown:
         figures.period,
         _days(figures.first, figures.last),
         tuple(replace(c, description=_in_words(c, figures.columns)) for c in figures.columns),
-        [(chart, _markup(drawn)) for chart, drawn in drawings if drawn],
+        [(chart, _markup(drawn) if drawn else None) for chart, drawn in drawings],
         [
             [
                 (column, _text(column, row[column.name], figures.period))
@@ -83,11 +83,15 @@ def _markup(drawn: Drawn) -> Drawn:
 def _text(column: Column, value: Any, period: str) -> str:
     if value is None:
         return _NO_FIGURE
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, datetime):
         return f"{value.astimezone(UTC):%Y-%m-%d %H:%M}"
     if isinstance(value, date):
         return f"{value:%Y-%m}" if period == "month" else value.isoformat()
     if column.unit == "share":
+        if 0 < value < 0.0005 or 0.9995 <= value < 1:  # is not said to be nothing, or all
+            return f"{min(max(value, 0.00001), 0.99999):.3%}"
         return f"{value:.1%}"
     if isinstance(value, float):
         return f"{value:,.1f}"

@@ -41,6 +41,7 @@ REPORT: dict[str, Any] = _object(
                 grain={"enum": list(PERIODS)},
                 grain_column=_NAME,
                 grains={"type": "array", "items": {"enum": list(PERIODS)}, "minItems": 1},
+                title=_TEXT,
             )
             | {"oneOf": [{"required": ["grain"]}, {"required": ["grain_column", "grains"]}]},
             by=_NAMES,
@@ -71,6 +72,7 @@ REPORT: dict[str, Any] = _object(
                     y=_SOME,
                     series=_NAME,
                     facet=_NAME,
+                    own_scales={"type": "boolean"},
                     top={"type": "integer", "minimum": 1},
                     top_by=_NAME,
                     over={"enum": ["last", "all"]},

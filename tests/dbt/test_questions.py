@@ -12,6 +12,7 @@ from conftest import PROJECT
 
 from loaders.cli import main
 from loaders.contracts import load_contracts
+from loaders.reports.declared import read_reports
 
 TEXT = (PROJECT / "docs" / "questions.md").read_text(encoding="utf-8")
 ROWS = [
@@ -28,6 +29,7 @@ EVENTS = {
 METRICS = {"S0": [18, 19, 20, 23, 24, 25, 27], "S2": [5, 70, 71], "S4": [9]}
 NAMED = re.compile(r"`([^`]+)`(:)?")
 LINKED = re.compile(r"\[(\w+)\]\(\.\./(analyses/[^)]+)\)")
+REPORTS = {report.name for report in read_reports()}
 ANALYSES = {str(path.relative_to(PROJECT)) for path in (PROJECT / "analyses").rglob("*.sql")}
 
 
@@ -65,7 +67,8 @@ def faults(answer: str) -> list[str]:
         if name.startswith("assay "):
             known = name.removeprefix("assay ").split()
             command = main.commands.get(known[0])
-            parts = command.commands if isinstance(command, click.Group) else {}
+            parts = set(command.commands) if isinstance(command, click.Group) else set()
+            parts |= REPORTS if known[0] == "report" else set()
             if command is None or (known[1:] and known[1] not in parts):
                 found.append(name)
         elif name.startswith("--"):
@@ -122,3 +125,4 @@ def test_a_name_that_is_not_there_is_seen() -> None:
     assert faults("bronze `attempts_hourly`: `errors`") == ["attempts_hourly", "errors"]
     assert faults("`attempts_hourly` has `errors`") == ["errors"]
     assert faults("`assay fly`, `assay vault fly`") == ["assay fly", "assay vault fly"]
+    assert faults("`assay report fly`") == ["assay report fly"]

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from made_up import needed
 from published import published
 
 from loaders.home import Home
@@ -95,7 +96,7 @@ def outside(texts: list[Box], frame: Box) -> list[str]:
 def test_texts_have_room(published: Home, tmp_path: Path, name: str):
     """In the fonts of this machine, wide and narrow; the page is no wider than the window."""
     report = report_of(name)
-    content = page(make(published, report, asked(report)))
+    content = page(make(published, report, asked(report, where=needed(report))))
     for width in WIDTHS:
         found = measured(content, tmp_path, width)
         assert found["charts"]

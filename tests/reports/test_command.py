@@ -145,6 +145,11 @@ REFUSED: dict[str, tuple[list[str], str]] = {
         ["access_overview", "--challenge", "c-1"],
         "ANALYTICS_QUERY_FAILED: access_overview is not about challenges. Leave --challenge out.",
     ),
+    "no challenge where there must be one": (
+        ["challenge"],
+        "ANALYTICS_QUERY_FAILED: challenge is about one challenge. Name it: --where "
+        "challenge=VALUE",
+    ),
     "no filter at all": (
         ["access_overview", "--where", "ada@mail.example"],
         "ANALYTICS_QUERY_FAILED: --where takes COLUMN=VALUE. Write it so.",

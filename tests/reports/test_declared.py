@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from made_up import keys_of
+from made_up import keys_of, pinned
 
 from loaders.reports.declared import FOLDER, Measure, Report, Table, read_reports, report_of
 from loaders.reports.errors import ReportError
@@ -56,10 +56,11 @@ def test_nothing_is_added_up_that_does_not_add_up(report: Report, table: Table):
 def test_a_value_is_that_of_one_row(report: Report, table: Table):
     """Where a figure is shown as it is, the table has all that names a row of the mart.
 
-    What depends on the rest, such as the suggestion on the typed domain, may be there too.
+    What its `where` leaves one value of is named by that. What depends on the rest, such as the
+    suggestion on the typed domain, may be there too.
     """
     if any(measure.value for measure in table.measures):
-        shown = {table.period, *table.by, *table.needs}
+        shown = {table.period, *table.by, *table.needs, *pinned(table)}
         shown |= {table.grain_column} if table.grain_column else set()
         assert set(keys_of(table.mart)) <= shown
 

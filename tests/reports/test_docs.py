@@ -6,10 +6,7 @@ import csv
 import re
 import shlex
 import shutil
-from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -43,19 +40,23 @@ def test_a_command_works(
         assert (tmp_path / words[words.index("--output") + 1]).stat().st_size > 0
 
 
-def test_a_challenge_is_a_filter(monkeypatch: pytest.MonkeyPatch):
-    """Of a report that has it; no report is about challenges yet, so one is made up."""
-    report = REPORTS["registration_funnel"]
-    about = replace(report.tables[0], filters=("domain", "challenge_id"))
-    command = import_module("loaders.cli.report")  # its package has the command by that name
-    monkeypatch.setattr(command.declared, "report_of", lambda _: replace(report, tables=(about,)))
-    monkeypatch.setattr(command, "open_duckdb_home", lambda *_: None)
-    heard: list[Any] = []
-    monkeypatch.setattr(command, "export", lambda _, __, asked, *___: heard.append(asked.where))
-    words = ["report", "x", "--where", "domain=a.example", "--challenge", "c-1"]
-    done = CliRunner().invoke(main, words)
-    assert done.exit_code == 0, done.output
-    assert heard == [(("domain", "a.example"), ("challenge_id", "c-1"))]
+def test_a_challenge_is_a_filter(published: Home, tmp_path: Path):
+    """Of every report that is about challenges: the same as the column that the page names."""
+    home = shutil.copytree(published.path, tmp_path / "home", symlinks=True)
+    (column,) = re.findall(r"^\| `--challenge ID` \| the same as `--where (\w+)=ID`", TEXT, re.M)
+    about = {name: r.tables[0] for name, r in REPORTS.items() if column in r.filters}
+    assert {"challenge", "challenge_performance"} <= about.keys()
+    for name, table in about.items():
+        command = ["report", name, "--home", str(home), "--format", "csv", "--table", table.name]
+        given = [
+            CliRunner().invoke(main, [*command, *words]).stdout
+            for words in (["--challenge", "challenge-b"], ["--where", f"{column}=challenge-b"])
+        ]
+        assert given[0].count("\n") > 1
+        assert given[0] == given[1]
+        assert not re.search("challenge-[ac]", given[0])
+    rows = CliRunner().invoke(main, [*command, "--challenge", "no_such_challenge"]).stdout
+    assert rows.count("\n") == 1
 
 
 def test_the_page_names_every_report_with_its_periods():

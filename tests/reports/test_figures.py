@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import csv
 import math
 import random
 import shutil
-from collections import defaultdict
+from collections import Counter, defaultdict
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Demo
+from conftest import PROJECT, Demo
+from made_up import needed
 from published import DAYS, FIRST, MISSING, published, rows_of, write_release
 
 from loaders.gold.publish import publish
 from loaders.home import Home
 from loaders.reports import figures
-from loaders.reports.asked import Asked, asked
+from loaders.reports.asked import asked
 from loaders.reports.declared import Report, Table, read_reports, report_of
 from loaders.reports.errors import ReportError
 from loaders.reports.figures import Figures, Made, make
@@ -29,6 +31,13 @@ LAST = FIRST + timedelta(days=DAYS - 1)
 CONDITIONS = {
     "requests": lambda row: row["status"] != "test",
     "errors": lambda row: row["error_code"] != "none",
+    "landing": lambda row: row["domain"] != "platform",
+    "refusals": lambda row: row["domain"] != "platform",
+    "answers": lambda row: row["errors_per_1000"] is not None,
+    "runs": lambda row: row["domain"] == "platform",
+    "rewards": lambda row: row["reward_type"] != "none",
+    "steps": lambda row: row["rank"] == "all",
+    "winners": lambda row: row["step"] == "won",
 }
 
 Row = dict[str, Any]
@@ -44,6 +53,25 @@ def start_of(moment: date, period: str) -> date:
     return date(day.year, day.month, 1) if period == "month" else day
 
 
+def bands() -> list[str]:
+    """The labels of all bands, in the order of the seed."""
+    with (PROJECT / "seeds" / "amount_buckets.csv").open(encoding="utf-8", newline="") as seed:
+        return [row["label"] for row in csv.DictReader(seed) if row["label"] != "unknown"]
+
+
+def place_of(label: Any) -> tuple[int, Any]:
+    """Bands stand before other words, as in the seed; months before them, by their number."""
+    if isinstance(label, int):
+        return 0, label
+    return (1, bands().index(label)) if label in bands() else (2, label)
+
+
+def only(rows: list[Row], where: list[str]) -> list[Row]:
+    """The rows that have what is asked for."""
+    wanted = dict(part.split("=") for part in where)
+    return [row for row in rows if all(row[name] == value for name, value in wanted.items())]
+
+
 def by_hand(rows: list[Row], table: Table, period: str, first: date, last: date) -> list[Row]:
     """The rows of a table in plain Python."""
     groups: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
@@ -55,13 +83,16 @@ def by_hand(rows: list[Row], table: Table, period: str, first: date, last: date)
         if wanted and CONDITIONS.get(table.name, lambda _: True)(row):
             groups[(starts, *(row[name] for name in table.by))].append(row)
     found = []
-    for key, members in sorted(groups.items()):
+    for key in sorted(groups, key=lambda k: (k[0], *map(place_of, k[1:]))):
+        members = groups[key]
         made: Row = dict(zip(("period_start", *table.by), key, strict=True))
         for measure in table.measures:
             if measure.value:
                 made[measure.name] = members[0][measure.value] if len(members) == 1 else None
             elif measure.ratio:
-                above, below = (sum(m[column] or 0 for m in members) for column in measure.ratio)
+                pairs = [[m[column] for column in measure.ratio] for m in members]
+                whole = [pair for pair in pairs if None not in pair]
+                above, below = (sum(pair[n] for pair in whole) for n in (0, 1))
                 made[measure.name] = above / below if below else None
             else:
                 made[measure.name] = sum(member[measure.sum] or 0 for member in members)
@@ -101,9 +132,12 @@ def test_figures_are_those_of_the_demo(
         folder = tmp_path_factory.mktemp("demo") / "home"
         home = Home(Path(shutil.copytree(demo.home.path, folder, ignore=skip)))
         publish(home)
-    made = make(home, report, Asked(date(2020, 1, 1)))
+    needs = {name: table.mart for table in report.tables for name in table.needs}
+    usual = {n: Counter(row[n] for row in rows_of(home, mart)) for n, mart in needs.items()}
+    where = [f"{name}={values.most_common(1)[0][0]}" for name, values in usual.items()]
+    made = make(home, report, asked(report, "2020-01-01", where=where))
     for found in made.tables:
-        rows = rows_of(home, found.table.mart)
+        rows = only(rows_of(home, found.table.mart), where)
         assert rows
         expected = by_hand(rows, found.table, found.period, date(2020, 1, 1), date(2100, 1, 1))
         assert_same(found.rows.to_pylist(), expected)
@@ -115,9 +149,12 @@ def test_any_days_by_any_period(published: Home, dice: random.Random):
         report = dice.choice(read_reports())
         period = dice.choice(report.periods)
         first, last = sorted(FIRST + timedelta(days=dice.randrange(DAYS)) for _ in range(2))
-        made = of(published, report.name, first=str(first), last=str(last), period=period)
+        where = needed(report)
+        made = of(
+            published, report.name, first=str(first), last=str(last), period=period, where=where
+        )
         for found in made.tables:
-            rows = rows_of(published, found.table.mart)
+            rows = only(rows_of(published, found.table.mart), where)
             expected = by_hand(rows, found.table, period, first, last)
             assert_same(found.rows.to_pylist(), expected)
             if found.first and found.last and expected:
@@ -136,6 +173,47 @@ def test_the_last_periods_are_shown_by_default(published: Home):
     typos = table_of(of(published, "mistyped_mail_domains"), "typos")
     assert typos.first == date(2026, 4, 6)
     assert typos.last == date(2026, 5, 31)
+
+
+def test_tables_of_other_periods_have_the_days_of_the_first(published: Home, tmp_path: Path):
+    """Six months of steps, and the weeks that these are in, whole."""
+    home = Home(Path(shutil.copytree(published.path, tmp_path / "home", symlinks=True)))
+    marts = ("challenge_performance", "challenge_performance_weekly")
+    until = {
+        mart: [r for r in rows_of(home, mart) if f"{r['period_start']}" < "2026-05"]
+        for mart in marts
+    }
+    write_release(home, until, "r2")
+    made = of(home, "challenge", where=["challenge=challenge-a"])
+    days = {found.table.name: (found.period, found.first, found.last) for found in made.tables}
+    assert days == {
+        "steps": ("month", date(2025, 11, 1), date(2026, 4, 30)),
+        "winners": ("month", date(2025, 11, 1), date(2026, 4, 30)),
+        "weeks_of_one": ("week", date(2025, 10, 27), date(2026, 5, 3)),
+    }
+
+
+def test_what_is_withheld_is_said(published: Home):
+    """Each as its mart does it: merged, left out, or, of our own services, not at all."""
+    said = {
+        "wallet_distribution": "fewer than k = 10 people is merged into Other or left out.",
+        "user_progression": "fewer than k = 10 people is left out.",
+        "platform_health": "What is about our own services is told however little it is",
+    }
+    for name, words in said.items():
+        assert words in of(published, name).tables[0].withheld
+
+
+def test_bands_are_in_the_order_of_the_seed(dice: random.Random):
+    """Of any one set of them, mixed with numbers of months and words."""
+    with (PROJECT / "seeds" / "amount_buckets.csv").open(encoding="utf-8", newline="") as seed:
+        sets: dict[str, list[str]] = defaultdict(list)
+        for row in csv.DictReader(seed):
+            sets[row["bucket_set"]].append(row["label"])
+    sets["numbers"] = [str(number) for number in range(12)]
+    sets["words"] = ["Other", "none", "open_lab", "unknown"]
+    for labels in sets.values():
+        assert sorted(dice.sample(labels, len(labels)), key=figures.in_order) == labels
 
 
 def test_a_filter_leaves_the_rest_out(published: Home):

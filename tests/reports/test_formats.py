@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -172,6 +173,19 @@ def test_a_spreadsheet_computes_no_text(separator: str):
     content = as_csv(one_table(ATTACKS))
     assert [cell for cell in opened_as(content, separator) if computed(cell)] == []
     assert content.count(b",-1.5\r\n") == len(ATTACKS)
+
+
+def test_yes_and_no_are_as_in_json():
+    """In CSV too, which has no types."""
+    made = one_table(["a", "b"])
+    (shown,) = made.tables
+    rows = shown.rows.set_column(2, "change", pa.array([True, False]))
+    told = replace(made, tables=(replace(shown, rows=rows),))
+    assert [line.split(b",")[2] for line in as_csv(told).splitlines()[1:]] == [b"true", b"false"]
+    assert [row["change"] for row in json.loads(as_json(told))["tables"][0]["rows"]] == [
+        True,
+        False,
+    ]
 
 
 def test_other_texts_are_as_they_were():

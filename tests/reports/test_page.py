@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from html.parser import HTMLParser
 
+import pyarrow as pa
 import pytest
 import vl_convert
+from made_up import needed
 from published import LONG, published
 
 from loaders.home import Home
@@ -82,7 +84,7 @@ def read(content: bytes) -> Element:
 
 def made_of(home: Home, name: str) -> Made:
     report = report_of(name)
-    return make(home, report, asked(report))
+    return make(home, report, asked(report, where=needed(report)))
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +130,8 @@ def test_a_page_says_what_it_is_of(pages: dict[str, tuple[Made, bytes]], name: s
     facts = dict(
         zip((e.text for e in about.all("dt")), (e.text for e in about.all("dd")), strict=True)
     )
-    assert facts["Period"] == f"{made.tables[0].first} to {made.tables[0].last}, in UTC"
+    first, last = min(t.first for t in made.tables), max(t.last for t in made.tables)
+    assert facts["Period"] == f"{first} to {last}, in UTC"
     assert facts["Release"].startswith(f"{made.release_id}, published 2026-06-01 04:05 UTC")
     sections = root.all("section")
     assert len(sections) == len(made.tables)
@@ -160,9 +163,20 @@ def test_charts_have_titles_and_units(pages: dict[str, tuple[Made, bytes]], name
                 assert {m.title for m in figures.table.measures if m.name in chart.y} <= drawn
 
 
+def test_amounts_of_each_currency_have_an_axis_of_their_own(
+    pages: dict[str, tuple[Made, bytes]],
+):
+    """People and rewards share one, so that currencies can be compared by them."""
+    texts = [text.text for text in read(pages["wallet_trends"][1]).all("text")]
+    assert texts.count("rewards") == 1
+    assert texts.count("minor units") == 2 * 3
+
+
 def as_number(text: str) -> float | None:
     if text == "\N{EN DASH}":
         return None
+    if text in ("yes", "no"):
+        return text == "yes"
     return float(text.replace(",", "").rstrip("%"))
 
 
@@ -193,7 +207,7 @@ def test_the_table_has_every_figure(pages: dict[str, tuple[Made, bytes]], name: 
                 value = row[column.name]
                 if column.unit is None:
                     assert text == as_text(value, figures.period)
-                elif value is None or column.data_type == "int64":
+                elif value is None or column.data_type in ("int64", "bool"):
                     assert as_number(text) == value
                 else:
                     scale = 100 if column.unit == "share" else 1
@@ -218,6 +232,66 @@ def test_a_report_of_nothing_says_so(published: Home):
     root = read(page(made))
     assert root.all("figure") == root.all("table") == []
     assert root.all("main")[0].text.count("Nothing is published for these days.") == 2
+
+
+def test_a_line_without_a_figure_is_said(published: Home):
+    """Its name is beside the chart, and not beside those that have it."""
+    made = made_of(published, "engagement_summary")
+    people = made.tables[0]
+    at = people.rows.column_names.index("new_users")
+    rows = people.rows.set_column(at, "new_users", pa.nulls(people.rows.num_rows, pa.int64()))
+    root = read(page(replace(made, tables=(replace(people, rows=rows),))))
+    captions = [caption.text for caption in root.all("figcaption")]
+    assert ["New: no figure is shown." in caption for caption in captions] == [False, True]
+
+
+def test_one_line_alone_has_its_name(published: Home):
+    """Where a chart is by the values of a column, the only one that is there is named, too."""
+    report = report_of("challenge_performance")
+    made = make(published, report, asked(report, where=["challenge=challenge-b"]))
+    for drawing in re.findall(r"<svg.*?</svg>", page(made).decode(), re.DOTALL):
+        assert drawing.count(">challenge-b</text>") == 1
+
+
+def test_a_chart_of_nothing_says_so(published: Home):
+    """The other charts are there, and what the table has is in it."""
+    made = made_of(published, "challenge_performance")
+    weeks = made.tables[0]
+    at = weeks.rows.column_names.index("views")
+    rows = weeks.rows.set_column(at, "views", pa.nulls(weeks.rows.num_rows, pa.int64()))
+    root = read(page(replace(made, tables=(replace(weeks, rows=rows),))))
+    assert len(root.all("figure")) == len(weeks.table.charts) - 1
+    (said,) = [p.text for p in root.all("p") if "No chart" in p.text]
+    assert weeks.table.charts[0].title in said
+    assert "by week, each such figure of these days is withheld" in said
+
+
+def test_a_share_is_not_rounded_to_nothing_or_all(published: Home):
+    """What is nearly complete is not; what is, is."""
+    made = made_of(published, "challenge_performance")
+    weeks = made.tables[0]
+    at = weeks.rows.column_names.index("completion_rate")
+    told = {0.0: "0.0%", 1e-9: "0.001%", 0.00017: "0.017%", 0.0006: "0.1%"}
+    told |= {0.9994: "99.9%", 0.99996: "99.996%", 1 - 1e-9: "99.999%", 1.0: "100.0%"}
+    shares = pa.array([*told] + [None] * (weeks.rows.num_rows - len(told)), pa.float64())
+    rows = weeks.rows.set_column(at, "completion_rate", shares)
+    table = read(page(replace(made, tables=(replace(weeks, rows=rows),)))).all("tr")[1:]
+    assert [row.all("td")[at].text for row in table][: len(told)] == [*told.values()]
+
+
+def test_a_period_that_is_not_over_is_said(published: Home):
+    """Beside each chart that has it, and in the table; not where all are over."""
+    made = made_of(published, "engagement_summary")
+    told = {}
+    for over in (True, False):
+        people = made.tables[0]
+        flags = pa.array([True] * (people.rows.num_rows - 1) + [over])
+        rows = people.rows.set_column(people.rows.num_columns - 1, "is_complete", flags)
+        root = read(page(replace(made, tables=(replace(people, rows=rows),))))
+        notes = [small.text for c in root.all("figcaption") for small in c.all("small")]
+        told[over] = (notes, root.all("td")[-1].text)
+    notes = ["The last day is not over."] * len(made.tables[0].table.charts)
+    assert told == {True: ([], "yes"), False: (notes, "no")}
 
 
 def overflow(svg: str) -> bool:
