@@ -3,7 +3,7 @@
 Planted, each with its figures in the answer key:
 
 - a spike: on one day people hand in several entries where they hand in one otherwise;
-- a drop: on one day two of three people stay away;
+- a drop: on one day six of seven people stay away;
 - a burst: on one day rewards of a campaign come to everybody who is there, and a day later some
   are taken back;
 - a wave: on one day a badge comes to everybody who is there;
@@ -29,7 +29,7 @@ ADMINS = 14
 # Days since the first, each in another week and none at the edge of one; twelve weeks before them
 # say what is usual.
 SPIKE_DAY, DROP_DAY, BURST_DAY, WAVE_DAY = 87, 93, 99, 106
-SPIKE_ENTRIES, DROP_SHARE = 4, 0.34
+SPIKE_ENTRIES, DROP_SHARE = 4, 0.15
 BURST_REWARD_MINOR, WAVE_BADGE = 5_000, "anniversary"
 
 CHALLENGES = ("spring-sprint", "open-lab", "city-lights", "night-shift")

@@ -1,7 +1,8 @@
 {#-
     Every pseudonym of the model is one of the live key: people under two keys would count twice.
     A column that holds pseudonyms and is not declared as one (privacy class `pseudonym`) fails too,
-    since a rotation would pass it over.
+    since a rotation would pass it over. Counted, not looked for: DuckDB 2.0 waits for ever where a limit
+    ends the reading of a view that reads one common table twice, once in a window.
 -#}
 {% test one_key(model) %}
 
@@ -19,15 +20,15 @@
 {%- for name in texts %}
 select '{{ name }}' as column_name
 from (
-    select 1 as found from {{ model }}
+    select count(*) as found from {{ model }}
     where
         {%- if name in declared %}
         not {{ regexp_like(name, '^v' ~ live_key_version() ~ ':[0-9a-f]{64}$') }}
         {%- else %}
         {{ name }} >= 'v' and {{ name }} < 'w' and {{ regexp_like(name, '^v[0-9]+:[0-9a-f]{64}$') }}
         {%- endif %}
-    limit 1
 ) as others
+where found > 0
 union all
 {%- endfor %}
 {{ nothing_found() }}

@@ -44,6 +44,10 @@ OTHERS = (
     "path:models/gold/platform",
     "path:models/silver/platform",
     "path:models/silver/engagement",
+    "path:models/silver/metrics",
+    "path:models/gold/engagement",
+    "path:models/gold/metrics",
+    "path:models/gold_restricted",
 )
 # When a row was computed, and what a mart says of the runs themselves.
 COMPUTED_AT = {"updated_at", "failed_runs"}
