@@ -58,7 +58,10 @@ bench-collector: setup ## Measure the collector, some 20 minutes
 	@$(BIN)/python benchmarks/backlog.py
 	@$(BIN)/python benchmarks/outage.py
 
+bench-refresh: setup ## Measure refreshing gold against plain DuckDB
+	@$(BIN)/python benchmarks/refreshing.py
+
 clean: ## Remove what was built; the home and .venv stay
 	rm -rf target logs .cache build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
-.PHONY: help setup demo test test-long lint docs bench bench-collector clean
+.PHONY: help setup demo test test-long lint docs bench bench-collector bench-refresh clean
