@@ -1,7 +1,8 @@
-"""Dbt as a process of its own, forked from one that has imported it: two seconds of work less.
+"""Dbt as a process of its own, forked from one that has imported it and has read the project.
 
-Nothing else is shared: arguments, environment, folder, output and exit code are those of the
-command, and each process reads the project anew.
+That is eight seconds of work less for a home that is new, three for one that is not. Nothing else
+is shared: arguments, environment, folder, output and exit code are those of the command. A run with
+another project, other variables or another target reads the project for itself.
 """
 
 from __future__ import annotations
@@ -10,18 +11,22 @@ import multiprocessing
 import os
 import sys
 import tempfile
+from functools import cache
+from multiprocessing import forkserver
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
+from unittest import mock
 
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(
-    ["dbt.cli.main", "dbt.task.build", "dbt.adapters.duckdb", "dbt.adapters.bigquery"]
-)
+_PRELOADED = ["parsed_project", "dbt.task.build", "dbt.adapters.duckdb", "dbt.adapters.bigquery"]
+_OF_THE_PROJECT = {"build", "run", "test"}
+_OF_ANOTHER = {"--vars", "--target", "--project-dir", "--profiles-dir"}
 
 
 def dbt(arguments: list[str], folder: Path, environment: dict[str, str]) -> CompletedProcess[str]:
     """Run `dbt ARGUMENTS` in a folder, with this environment and no other."""
+    _begin()
     with tempfile.TemporaryDirectory(prefix="dbt-") as aside:
         out, err = Path(aside, "out"), Path(aside, "err")
         process = _FORKS.Process(target=_run, args=(arguments, folder, environment, out, err))
@@ -29,6 +34,16 @@ def dbt(arguments: list[str], folder: Path, environment: dict[str, str]) -> Comp
         process.join()
         texts = [file.read_text(encoding="utf-8", errors="replace") for file in (out, err)]
     return CompletedProcess(["dbt", *arguments], process.exitcode or 0, *texts)
+
+
+@cache
+def _begin() -> None:
+    """Start the process that all runs are forked from; it finds modules by its environment."""
+    _FORKS.set_forkserver_preload(_PRELOADED)
+    here = str(Path(__file__).parent)
+    paths = os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))
+    with mock.patch.dict(os.environ, PYTHONPATH=paths):
+        forkserver.ensure_running()
 
 
 def _run(
@@ -41,10 +56,13 @@ def _run(
     os.chdir(folder)
     sys.argv = ["dbt", *arguments]
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager  # noqa: PLC0415 - imported
-    from dbt.cli.main import cli  # noqa: PLC0415 - already
+    from dbt.cli.main import dbtRunner  # noqa: PLC0415 - already
+    from parsed_project import manifest_of  # noqa: PLC0415
 
-    try:
-        cli(prog_name="dbt")
-    finally:
-        connections: Any = DuckDBConnectionManager
-        connections.close_all_connections()  # which no fork does at its exit
+    words = set(arguments)
+    is_of_project = words & _OF_THE_PROJECT and not words & _OF_ANOTHER
+    manifest = manifest_of(environment["ASSAY_HOME"]) if is_of_project else None
+    result = dbtRunner(manifest=manifest).invoke(arguments)
+    connections: Any = DuckDBConnectionManager
+    connections.close_all_connections()  # which no fork does at its exit
+    sys.exit(2 if result.exception else int(not result.success))
