@@ -26,6 +26,10 @@ PROJECT = Path(__file__).resolve().parent.parent
 DEMO_EVENTS = int(os.environ.get("ASSAY_TEST_DEMO_EVENTS", "40000"))
 DEMO_END = datetime(2026, 6, 1, tzinfo=UTC)
 
+# For what has a shorter sibling that runs always.
+LONG_ALONE = pytest.mark.skipif(
+    os.environ.get("ASSAY_LONG") != "1", reason="takes long: with ASSAY_LONG=1"
+)
 # For builds that need not test once more what is tested elsewhere.
 MODELS_ONLY = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
 

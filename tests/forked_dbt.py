@@ -1,27 +1,40 @@
-"""Dbt as a process of its own, forked from one that has imported it: two seconds of work less.
+"""Dbt as a process of its own, forked from one that has imported it and has read the project.
 
-Nothing else is shared: arguments, environment, folder, output and exit code are those of the
-command, and each process reads the project anew.
+That is eight seconds of work less for a home that is new, three for one that is not. Nothing else
+is shared: arguments, environment, folder, output and exit code are those of the command. What needs
+another project, other variables or another target is the command itself: the parser of dbt waits
+for ever in a fork of a process in which it ran.
 """
 
 from __future__ import annotations
 
 import multiprocessing
 import os
+import subprocess
 import sys
 import tempfile
+from functools import cache
+from multiprocessing import forkserver
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
+from unittest import mock
 
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(
-    ["dbt.cli.main", "dbt.task.build", "dbt.adapters.duckdb", "dbt.adapters.bigquery"]
-)
+_DBT = Path(sys.executable).with_name("dbt")
+_KNOWN = {"build", "run", "test", "seed", "run-operation"}
+_OF_ANOTHER = {"--vars", "--target", "--project-dir", "--profiles-dir"}
 
 
 def dbt(arguments: list[str], folder: Path, environment: dict[str, str]) -> CompletedProcess[str]:
     """Run `dbt ARGUMENTS` in a folder, with this environment and no other."""
+    words = set(arguments)
+    if not words & _KNOWN or words & _OF_ANOTHER:
+        command = [str(_DBT), *arguments]
+        return subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+        )
+    _begin()
     with tempfile.TemporaryDirectory(prefix="dbt-") as aside:
         out, err = Path(aside, "out"), Path(aside, "err")
         process = _FORKS.Process(target=_run, args=(arguments, folder, environment, out, err))
@@ -29,6 +42,16 @@ def dbt(arguments: list[str], folder: Path, environment: dict[str, str]) -> Comp
         process.join()
         texts = [file.read_text(encoding="utf-8", errors="replace") for file in (out, err)]
     return CompletedProcess(["dbt", *arguments], process.exitcode or 0, *texts)
+
+
+@cache
+def _begin() -> None:
+    """Start the process that runs are forked from; it finds modules by its environment."""
+    _FORKS.set_forkserver_preload(["parsed_project", "dbt.task.build"])
+    here = str(Path(__file__).parent)
+    paths = os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))
+    with mock.patch.dict(os.environ, PYTHONPATH=paths):
+        forkserver.ensure_running()
 
 
 def _run(
@@ -41,10 +64,10 @@ def _run(
     os.chdir(folder)
     sys.argv = ["dbt", *arguments]
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager  # noqa: PLC0415 - imported
-    from dbt.cli.main import cli  # noqa: PLC0415 - already
+    from dbt.cli.main import dbtRunner  # noqa: PLC0415 - already
+    from parsed_project import manifest_of  # noqa: PLC0415
 
-    try:
-        cli(prog_name="dbt")
-    finally:
-        connections: Any = DuckDBConnectionManager
-        connections.close_all_connections()  # which no fork does at its exit
+    result = dbtRunner(manifest=manifest_of(environment["ASSAY_HOME"])).invoke(arguments)
+    connections: Any = DuckDBConnectionManager
+    connections.close_all_connections()  # which no fork does at its exit
+    sys.exit(2 if result.exception else int(not result.success))
