@@ -106,17 +106,12 @@
 {%- endmacro -%}
 
 {#-
-    What exists, tables and views, and has columns of privacy class `pseudonym`: the one place for them.
+    What exists, tables and views, and has pseudonyms in columns of that privacy class.
 -#}
 {%- macro pseudonym_columns() -%}
     {%- set found = [] -%}
     {%- for node in graph.nodes.values() if node.resource_type in ['model', 'snapshot'] -%}
-        {%- set declared = [] -%}
-        {%- for column in node.columns.values() -%}
-            {%- if (column.config.get('meta') or column.meta or {}).get('privacy') == 'pseudonym' -%}
-                {%- do declared.append(column.name | lower) -%}
-            {%- endif -%}
-        {%- endfor -%}
+        {%- set declared = pseudonyms_of(node) -%}
         {%- set relation = adapter.get_relation(node.database, node.schema, node.alias) if declared -%}
         {%- if relation -%}
             {%- set there = adapter.get_columns_in_relation(relation) | map(attribute='name') | map('lower') | list -%}
@@ -130,4 +125,15 @@
 {%- macro stop(reason) -%}
     {%- do log('Stopped: ' ~ reason, info=true) -%}
     {{ exceptions.raise_compiler_error(reason) }}
+{%- endmacro -%}
+
+{#- Names of the columns that a model declares as pseudonyms. -#}
+{%- macro pseudonyms_of(node) -%}
+    {%- set declared = [] -%}
+    {%- for column in node.columns.values() -%}
+        {%- if (column.config.get('meta') or column.meta or {}).get('privacy') == 'pseudonym' -%}
+            {%- do declared.append(column.name | lower) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return(declared) }}
 {%- endmacro -%}

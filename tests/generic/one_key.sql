@@ -9,8 +9,8 @@
 {%- set declared = [] -%}
 {%- set texts = [] -%}
 {%- if execute -%}
-    {%- for table in pseudonym_columns() if table.relation.render() == model.render() -%}
-        {%- do declared.extend(table.columns) -%}
+    {%- for node in graph.nodes.values() if (node.schema, node.alias) == (model.schema, model.identifier) -%}
+        {%- do declared.extend(pseudonyms_of(node)) -%}
     {%- endfor -%}
     {%- for column in adapter.get_columns_in_relation(model) if column.is_string() -%}
         {%- do texts.append(column.name | lower) -%}
