@@ -135,7 +135,8 @@ def gold_of(home: Home) -> dict[str, list[tuple]]:
         marts = warehouse.execute(
             "select table_name from duckdb_tables() where schema_name = 'gold'"
         ).fetchall()
-    return {mart: rows_of(home, f"gold.{mart}") for (mart,) in marts}
+    # How many runs failed is no matter of events, and a killed rotation is one.
+    return {mart: rows_of(home, f"gold.{mart}", "failed_runs") for (mart,) in marts}
 
 
 def versions_in(home: Home) -> set[str]:
