@@ -29,8 +29,8 @@ from crashing import SENDERS, Found, Run, look, run, salvaged_spools
 from loaders.books import read_books
 from loaders.home import Home, init_home
 
-KILLS = int(os.environ.get("ASSAY_KILLS") or (1_000 if LONG else 20))
-EVENTS = int(os.environ.get("ASSAY_EVENTS") or (5_000_000 if LONG else 40_000))
+KILLS = int(os.environ.get("ASSAY_KILLS") or (1_000 if LONG else 12))
+EVENTS = int(os.environ.get("ASSAY_EVENTS") or (5_000_000 if LONG else 24_000))
 SECONDS = float(os.environ.get("ASSAY_SECONDS") or "inf")
 EARLY = [sys.executable, str(Path(__file__).with_name("early_collect.py"))]
 

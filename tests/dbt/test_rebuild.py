@@ -154,6 +154,7 @@ def test_damaged_days_of_a_mart_are_as_fresh(home: Home, fresh: Home, days: list
     }
 
 
+@LONG_ALONE  # those of a damaged day of silver are tried always
 def test_damaged_figures_are_as_fresh_with_their_weeks_and_months(
     home: Home, fresh: Home, days: list[date]
 ) -> None:

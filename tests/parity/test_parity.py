@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 from bigquery_home import CLOUD_PROJECT, bigquery_home, run_dbt_on
 from clock import landing_at
-from conftest import MODELS_ONLY, PROJECT, run_dbt
+from conftest import LONG_ALONE, MODELS_ONLY, PROJECT, run_dbt
 from inputs import REFUSED, SUNDAY, write_batches
 from official import client_of
 from sameness import differences, summary
@@ -108,6 +108,7 @@ def test_the_engines_agree(pair: Pair, tell: Callable[[str], None]) -> None:
     assert empty == set(), "nothing was compared in these"
 
 
+@LONG_ALONE  # test_standin_dbt.py tries them on a project of its own
 def test_docs_freshness_and_snapshots_are_green(pair: Pair) -> None:
     for command in (["docs", "generate"], ["source", "freshness"], ["snapshot"]):
         run_dbt_on(pair.standin, pair.big, *command)
@@ -119,7 +120,7 @@ def test_docs_freshness_and_snapshots_are_green(pair: Pair) -> None:
     assert ("assay_eu_gold", "attempts_hourly") in shown
 
 
-@pytest.mark.skipif(not LONG, reason="two increments in one build: with ASSAY_LONG=1")
+@LONG_ALONE  # two increments in one build
 def test_datasets_that_are_new_agree(pair: Pair, tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch, StandIn(CLOUD_PROJECT) as standin:
         patch.setenv("BIGQUERY_EMULATOR_HOST", standin.endpoint)
@@ -134,7 +135,7 @@ def test_datasets_that_are_new_agree(pair: Pair, tmp_path: Path) -> None:
     assert kept == []
 
 
-@pytest.mark.skipif(not LONG, reason="two builds more: with ASSAY_LONG=1")
+@LONG_ALONE  # two builds more
 def test_a_batch_that_is_visible_too_late_is_named_and_can_be_taken_in(
     pair: Pair, tmp_path: Path
 ) -> None:

@@ -43,7 +43,7 @@ def runs(home: Home) -> list[tuple[str, str, str | None]]:
         ).fetchall()
 
 
-def test_refresh_builds_publishes_and_records(landed: Home):
+def test_green_builds_are_published_and_all_are_recorded(landed: Home):
     """Gold is there for readers, and both stages are in bronze."""
     release = refresh(landed)
     assert release.rows["attempts_daily"] == 1
@@ -52,6 +52,20 @@ def test_refresh_builds_publishes_and_records(landed: Home):
         assert reader.execute("select attempts, subjects from gold.attempts_daily").fetchall() == [
             (20, 20)
         ]
+
+    # A failed build is recorded and not published: readers keep the last green gold, the command
+    # names the node, and no value is shown.
+    before = current_release(landed)
+    with duckdb.connect(str(landed.warehouse)) as warehouse:
+        warehouse.execute("update gold.attempts_daily set attempts = 3, subjects = 3")
+    result = subprocess.run(
+        [ASSAY, "refresh"], env=os.environ, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 1
+    assert "dbt build failed: k_anonymous_attempts_daily" in result.stderr
+    assert "mail.example" not in result.stdout + result.stderr
+    assert current_release(landed) == before
+    assert runs(landed)[-1] == ("build", "failed", "build_failed")
 
 
 def test_a_held_warehouse_is_waited_for_then_named(landed: Home):
@@ -87,19 +101,3 @@ def test_two_refreshes_never_overlap(landed: Home):
         with pytest.raises(AssayError, match=f"process {holder.pid}"):
             refresh(landed, wait=1)
         holder.kill()
-
-
-def test_a_failed_build_is_recorded_and_not_published(landed: Home):
-    """Readers keep the last green gold, the command names the node, and no value is shown."""
-    refresh(landed)
-    before = current_release(landed)
-    with duckdb.connect(str(landed.warehouse)) as warehouse:
-        warehouse.execute("update gold.attempts_daily set attempts = 3, subjects = 3")
-    result = subprocess.run(
-        [ASSAY, "refresh"], env=os.environ, capture_output=True, text=True, check=False
-    )
-    assert result.returncode == 1
-    assert "dbt build failed: k_anonymous_attempts_daily" in result.stderr
-    assert "mail.example" not in result.stdout + result.stderr
-    assert current_release(landed) == before
-    assert runs(landed)[-1] == ("build", "failed", "build_failed")
