@@ -94,7 +94,8 @@ def rows_of(lands: dict[str, Any], name: str) -> list[dict[str, Any]]:
 def gold(lands: dict[str, Any]) -> duckdb.DuckDBPyConnection:
     """What readers open after a build, by a machine whose clock is in Tokyo."""
     home = lands["home"]
-    run_dbt(home, "build", TZ="Asia/Tokyo")
+    # The sources are years apart, and metrics have a row for every hour between them.
+    run_dbt(home, "build", "--exclude", "metric_time_series+", TZ="Asia/Tokyo")
     result = assay("publish", home=home)
     assert result.returncode == 0, result.stderr
     return duckdb.connect(str(home.published_file), read_only=True)

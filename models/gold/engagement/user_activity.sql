@@ -33,7 +33,8 @@ dated as (
 
 ),
 
--- New people who are too few on their day are in no figure; but that they are not 0 is said.
+-- New people who are too few on their day are in no figure, also where they came again later: week
+-- less days would tell how few. But that they are not 0 is said.
 people as (
 
     select
@@ -41,7 +42,8 @@ people as (
         period_start,
         user_key,
         count(case when is_published then 1 end) as events,
-        max(case when user_kind = 'new' then 1 else 0 end) as is_new,
+        max(case when is_published and user_kind = 'new' then 1 else 0 end) as is_new,
+        max(case when not is_published and user_kind = 'new' then 1 else 0 end) as is_hidden_new,
         max(
             case
                 when is_published and active_on = last_active_on
@@ -63,8 +65,8 @@ counted as (
         count(case when events > 0 then user_key end) as active_users,
         count(case when events > 0 and is_new = 1 then user_key end) as new_users,
         count(case when events > 0 and is_new = 0 then user_key end) as returning_users,
-        max(case when events = 0 and is_new = 1 then 1 else 0 end) as lacks_new,
-        max(case when events = 0 and is_new = 0 then 1 else 0 end) as lacks_returning,
+        max(is_hidden_new) as lacks_new,
+        max(case when (events = 0) != (is_hidden_new = 1) then 1 else 0 end) as lacks_returning,
         {{ shown_mean('case when events > 0 then profile_share end', 'user_key') }}
             as profile_completion,
         {{ shown_people('user_key', 'events > 0 and profile_share = 1') }} as complete_profiles,
