@@ -68,3 +68,11 @@ def test_links_lead_somewhere():
         text = (PROJECT / document).read_text(encoding="utf-8")
         for link in re.findall(r"\]\(([^)#:]+)\)", text):
             assert ((PROJECT / document).parent / link).exists(), f"{document}: {link}"
+
+
+def test_every_mart_has_a_row():
+    """What is in gold is what there are models of."""
+    [table] = re.findall(r"^## What is in gold\n(.*?)^## ", README, re.MULTILINE | re.DOTALL)
+    rows = re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
+    models = [path.stem for path in (PROJECT / "models" / "gold").rglob("*.sql")]
+    assert sorted(rows) == sorted(models)
