@@ -17,8 +17,9 @@ from functools import cache
 from multiprocessing import forkserver
 from pathlib import Path
 from subprocess import CompletedProcess
-from typing import Any
 from unittest import mock
+
+from loaders.gold.warm import run_and_exit
 
 _FORKS = multiprocessing.get_context("forkserver")
 _DBT = Path(sys.executable).with_name("dbt")
@@ -28,11 +29,11 @@ _OF_ANOTHER = {"--vars", "--target", "--project-dir", "--profiles-dir"}
 
 def dbt(arguments: list[str], folder: Path, environment: dict[str, str]) -> CompletedProcess[str]:
     """Run `dbt ARGUMENTS` in a folder, with this environment and no other."""
-    words = set(arguments)
-    if not words & _KNOWN or words & _OF_ANOTHER:
-        command = [str(_DBT), *arguments]
+    command = next(word for word in arguments if not word.startswith("-"))
+    if command not in _KNOWN or _OF_ANOTHER & set(arguments):
+        words = [str(_DBT), *arguments]
         return subprocess.run(
-            command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+            words, cwd=folder, env=environment, capture_output=True, text=True, check=False
         )
     _begin()
     with tempfile.TemporaryDirectory(prefix="dbt-") as aside:
@@ -63,11 +64,6 @@ def _run(
     os.environ.update(environment)
     os.chdir(folder)
     sys.argv = ["dbt", *arguments]
-    from dbt.adapters.duckdb.connections import DuckDBConnectionManager  # noqa: PLC0415 - imported
-    from dbt.cli.main import dbtRunner  # noqa: PLC0415 - already
-    from parsed_project import manifest_of  # noqa: PLC0415
+    from parsed_project import manifest_of  # noqa: PLC0415 - importing it reads the project
 
-    result = dbtRunner(manifest=manifest_of(environment["ASSAY_HOME"])).invoke(arguments)
-    connections: Any = DuckDBConnectionManager
-    connections.close_all_connections()  # which no fork does at its exit
-    sys.exit(2 if result.exception else int(not result.success))
+    run_and_exit(manifest_of(environment["ASSAY_HOME"]), arguments)

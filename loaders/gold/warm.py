@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 from loaders.errors import AssayError
 from loaders.gold.dbt_run import Running
@@ -33,7 +33,6 @@ class WarmDbt:
 
         os.environ["ASSAY_HOME"] = str(home.path.resolve())
         os.chdir(PROJECT)
-        self._runner: Any = dbtRunner
         self._manifest = dbtRunner().invoke(["--quiet", "parse"]).result
         if self._manifest is None:
             raise AssayError("The project could not be read. See logs/dbt.log.")
@@ -57,12 +56,18 @@ class WarmDbt:
                 process.join()
 
     def _run(self, arguments: list[str], reading: int, writing: int) -> None:
-        from dbt.adapters.duckdb.connections import DuckDBConnectionManager  # noqa: PLC0415 - as dbt
-
         os.close(reading)
         os.dup2(writing, 1)
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # it ends with who reads it
-        result = self._runner(manifest=self._manifest).invoke(arguments)
-        connections: Any = DuckDBConnectionManager
-        connections.close_all_connections()  # no child does so at its exit
-        sys.exit(0 if result.success else 1)
+        run_and_exit(self._manifest, arguments)
+
+
+def run_and_exit(manifest: Any, arguments: list[str]) -> NoReturn:
+    """Run `dbt ARGUMENTS` with a manifest, and end this process, a child, as the command would."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager  # noqa: PLC0415 - as above
+    from dbt.cli.main import dbtRunner  # noqa: PLC0415 - as above
+
+    result = dbtRunner(manifest=manifest).invoke(arguments)
+    connections: Any = DuckDBConnectionManager
+    connections.close_all_connections()  # no child does so at its exit
+    sys.exit(2 if result.exception else int(not result.success))
