@@ -85,6 +85,18 @@ def integer(sent: str) -> str:
     )
 
 
+def minor_units(sent: str, exponent: int) -> str:
+    """A decimal amount in units of its last decimal place, of which there are `exponent`.
+
+    Digits are moved, never computed with. Further places that hold a zero change nothing; any other
+    amount has no whole number of such units, and is null.
+    """
+    whole, places = (f"split_part({sent}, '.', {part})" for part in (1, 2))
+    digits = f"{whole} || rpad(left({places}, {exponent}), {exponent}, '0')"
+    is_amount = f"regexp_full_match({sent}, '{_WHOLE}(\\.[0-9]{{0,{exponent}}}0*)?')"
+    return f"case when {is_amount} then try_cast({digits} as bigint) end"
+
+
 def word(sent: str, spellings: dict[str, str]) -> str:
     """A word of a vocabulary, {spelling: value}, as the vocabulary spells it."""
     spelled = f"trim(regexp_replace(lower({sent}), '[^a-z0-9]+', '_', 'g'), '_')"

@@ -24,6 +24,22 @@ from loaders.landing.casts import EPOCHS
 _EPOCHS = " or ".join(EPOCHS)
 
 _TEXT = {"type": "string", "minLength": 1}
+_VALUE = {"type": ["string", "number", "boolean"]}
+_CONSTANT = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["constant"],
+    "properties": {"constant": _VALUE},
+}
+_AMOUNT = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["amount", "exponent"],
+    "properties": {
+        "amount": _TEXT,
+        "exponent": {"type": "integer", "minimum": 0, "maximum": 18},  # as many as 64 bits hold
+    },
+}
 _SCHEMA: dict[str, Any] = {
     "type": "object",
     "additionalProperties": False,
@@ -36,7 +52,17 @@ _SCHEMA: dict[str, Any] = {
         "constants": {
             "description": "{column: value for every row}",
             "type": "object",
-            "additionalProperties": {"type": ["string", "number", "boolean"]},
+            "additionalProperties": _VALUE,
+        },
+        "payload": {
+            "description": (
+                "{field of the payload: source field, or {constant: value}, or "
+                "{amount: source field, exponent: decimal places of the minor unit}}"
+            ),
+            "type": "object",
+            "minProperties": 1,
+            "propertyNames": {"pattern": "^[A-Za-z][A-Za-z0-9_]*$"},
+            "additionalProperties": {"anyOf": [_TEXT, _CONSTANT, _AMOUNT]},
         },
         "values": {
             "description": "{column: {value as sent: value to land, or null}}",
@@ -66,28 +92,52 @@ _KEYS = sorted(_SCHEMA["properties"])
 
 
 @dataclass(frozen=True, slots=True)
+class PayloadField:
+    """What a field of the payload holds: a constant, as JSON, or what a source field does.
+
+    With an exponent, that is a decimal amount, which becomes a whole number of minor units.
+    """
+
+    source: str | None = None
+    exponent: int | None = None
+    constant: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Mapping:
     """A mapping, checked against its contract. The empty one changes nothing."""
 
     sources: dict[str, tuple[str, ...]] = field(default_factory=dict)  # column -> source fields
     constants: dict[str, str] = field(default_factory=dict)
+    payload: dict[str, PayloadField] = field(default_factory=dict)
     values: dict[str, dict[str, str | None]] = field(default_factory=dict)
     types: dict[str, str] = field(default_factory=dict)
     timezone: str = "UTC"
     event_id_from: tuple[str, ...] | None = None  # () means all fields
     rows: str | None = None
     derived: str | None = None  # the column that event_id_from gives
+    filled: str | None = None  # the column that payload gives
     digest: str = ""
 
     def sources_of(self, column: Column) -> tuple[str, ...]:
         """Fields that may hold a column's value, the mapping's first; none where it gives one."""
-        if column.name in self.constants or column.name == self.derived:
+        if column.name in self.constants or column.name in (self.derived, self.filled):
             return ()
         return tuple(dict.fromkeys((*self.sources.get(column.name, ()), *column.spellings)))
 
     def renamed(self) -> frozenset[str]:
         """Source fields that a column takes the place of."""
         return frozenset(name for names in self.sources.values() for name in names)
+
+    def in_payload(self, amounts: bool) -> tuple[str, ...]:
+        """Source fields that go into the payload, as amounts or as they are."""
+        given = (x for x in self.payload.values() if (x.exponent is not None) == amounts)
+        return tuple(x.source for x in given if x.source)
+
+    def others(self) -> tuple[str, ...]:
+        """Source fields that are read for something else than to be a column."""
+        rows = (self.rows,) if self.rows else ()
+        return (*self.in_payload(amounts=True), *self.in_payload(amounts=False), *rows)
 
 
 def load_mapping(path: Path | None, contract: Contract) -> Mapping:
@@ -103,6 +153,7 @@ def load_mapping(path: Path | None, contract: Contract) -> Mapping:
     mapping = Mapping(
         sources=sources,
         constants={column: _text(value) for column, value in given.get("constants", {}).items()},
+        payload={name: _payload_field(value) for name, value in given.get("payload", {}).items()},
         values={
             column: {sent: None if w is None else _text(w) for sent, w in words.items()}
             for column, words in given.get("values", {}).items()
@@ -112,6 +163,7 @@ def load_mapping(path: Path | None, contract: Contract) -> Mapping:
         event_id_from=None if derived is None else () if derived == "all" else tuple(derived),
         rows=given.get("rows"),
         derived=None if derived is None else contract.key,
+        filled=contract.payload if "payload" in given else None,
         digest=hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest(),
     )
     _check(path.name, mapping, contract)
@@ -151,13 +203,25 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
+def _payload_field(given: Any) -> PayloadField:
+    if isinstance(given, str):
+        return PayloadField(given)
+    if "constant" in given:
+        return PayloadField(constant=json.dumps(given["constant"]))
+    return PayloadField(given["amount"], int(given["exponent"]))
+
+
 def _check(name: str, mapping: Mapping, contract: Contract) -> None:
     columns = {column.name for column in contract.sent_columns}
     for key in ("sources", "constants", "values", "types"):
         given: dict[str, Any] = getattr(mapping, key)
+        label = "rename" if key == "sources" else key
         for column in sorted(set(given) - columns):
-            label = "rename" if key == "sources" else key
             raise AssayError(f"{name}: {label} names {column}, which {contract.table} has not.")
+        if mapping.filled in given:
+            raise AssayError(f"{name}: payload says what {mapping.filled} is, and {label} too.")
+    if mapping.payload and mapping.filled is None:
+        raise AssayError(f"{name}: payload is for tables of events, which {contract.table} is not.")
     kinds = {column.name: column.data_type for column in contract.sent_columns}
     for column, kind in mapping.types.items():
         if kinds[column] != "timestamp":
@@ -168,7 +232,7 @@ def _check(name: str, mapping: Mapping, contract: Contract) -> None:
         ZoneInfo(mapping.timezone)
     except (KeyError, ValueError, OSError):
         raise AssayError(f"{name}: timezone must be an IANA zone, such as Europe/Lisbon.") from None
-    fields = [*mapping.renamed(), *(mapping.event_id_from or ()), *filter(None, [mapping.rows])]
+    fields = [*mapping.renamed(), *(mapping.event_id_from or ()), *mapping.others()]
     if any('"' in source or "\\" in source for source in fields):
         raise AssayError(f"{name}: a source field must not hold a quote or a backslash.")
 

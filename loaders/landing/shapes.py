@@ -71,7 +71,7 @@ def name_shapes(
         if column.privacy == "never"
         for name in mapping.sources_of(column)
     )
-    taken = never.union(*columns, filter(None, [mapping.rows]))
+    taken = never.union(*columns, mapping.others())
 
     def judge(names: str) -> dict[str, Any]:
         fields: list[str] = json.loads(names)

@@ -438,7 +438,7 @@ def test_booleans_are_spelled_as_json_spells_them(home: Home, land: Callable):
 @pytest.mark.parametrize(
     ("mapping", "reason"),
     [
-        ("renames: {a: ip}\n", "knows the keys constants, event_id_from, rename, rows"),
+        ("renames: {a: ip}\n", "knows the keys constants, event_id_from, payload, rename, rows"),
         ("- a\n", "knows the keys"),
         ("{a: b\n", "cannot be read as YAML"),
         ("rename: {a: nothing}\n", "rename names nothing, which attempts has not"),
