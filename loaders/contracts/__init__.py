@@ -108,6 +108,9 @@ class Contract:
     Rows are kept for `retention_days`; where there are `lock_days`, nothing may delete them earlier
     than that, whatever the retention comes to be.
 
+    A `reference` table says something of days or things and holds no events: it lands like them,
+    but no model takes its rows up one by one, and no books are kept of them.
+
     `payload` is the column whose content the event registry describes, by the columns `event_type`
     and `schema_version` beside it.
     """
@@ -126,6 +129,12 @@ class Contract:
     cluster_by: tuple[str, ...] = ()
     silver: str | None = None
     duplicates: str | None = None
+    reference: bool = False
+
+    @property
+    def is_landed(self) -> bool:
+        """Whether senders fill the table; Assay writes the others itself."""
+        return self.silver is not None or self.reference
 
     @property
     def sent_columns(self) -> tuple[Column, ...]:

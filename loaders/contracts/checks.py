@@ -63,6 +63,7 @@ _TABLE_META: dict[str, Any] = {
         "lock_days": {"type": "integer", "minimum": 1},
         "silver": _NAME,
         "duplicates": _NAME,
+        "reference": _FLAG,
     },
     "additionalProperties": False,
     "required": ["key", "event_time", "retention_days"],
@@ -140,6 +141,11 @@ def check_sense(file: str, table: dict[str, Any]) -> None:
                     f"{where}, column {name}: named in meta, but not declared. "
                     f"Declare it, or mend meta.{key}."
                 )
+    if meta.get("reference") and "silver" in meta:
+        raise ContractError(
+            f"{where}: meta.reference is for tables that hold no events, and meta.silver names the "
+            "model of events. Keep one."
+        )
     if meta.get("lock_days", 0) > meta["retention_days"]:
         raise ContractError(
             f"{where}: meta.retention_days is shorter than lock_days, in which nothing may be "

@@ -55,7 +55,9 @@ class LandingResult:
     notes: list[str] = field(default_factory=list)  # what a person may want to know
 
     def note_sequences(self, rows: pa.Table) -> None:
-        """Widen the span of sequence numbers seen of each producer."""
+        """Widen the span of sequence numbers seen of each producer, where the table has them."""
+        if "sequence" not in rows.column_names:
+            return
         spans = rows.select(["producer", "sequence"]).drop_null().group_by("producer")
         for span in spans.aggregate([("sequence", "min"), ("sequence", "max")]).to_pylist():
             first, last = span["sequence_min"], span["sequence_max"]
@@ -81,7 +83,7 @@ def land_file(
     committed by then becomes visible with the next landing; any other leaves nothing.
     """
     contract = contract_of(table)
-    if contract.silver is None:
+    if not contract.is_landed:
         raise AssayError(f"{table} is written by Assay itself. Land events in a table of events.")
     mapping = load_mapping(mapping_file, contract)
     checksum = _checksum(path)

@@ -16,6 +16,7 @@ from loaders.home import quote
 from loaders.landing import casts
 from loaders.landing.mapping import Mapping
 from loaders.landing.overflow import first, left_over, overflow, pointer
+from loaders.landing.payload_fields import filled, no_amounts
 from loaders.landing.payload_hash import payload_hash
 from loaders.landing.payloads import Payloads
 from loaders.residencies import residency_by_region
@@ -73,7 +74,7 @@ class _Builder:
         self.words = {c.name: rules.vocabulary[c.vocabulary] for c in self.columns if c.vocabulary}
         self.payloads = Payloads(contract, rules.events) if contract.payload else None
         fields = [f for column in self.columns for f in mapping.sources_of(column)]
-        fields += [*(mapping.event_id_from or ()), *filter(None, [mapping.rows])]
+        fields += [*(mapping.event_id_from or ()), *mapping.others()]
         self.fields = list(dict.fromkeys(fields))
         # DuckDB's structs do not tell names apart that differ in case alone.
         self.in_struct = list({field.lower(): field for field in reversed(self.fields)}.values())
@@ -120,6 +121,7 @@ class _Builder:
                 undeclared, has_repeats, is_forbidden,
                 case when shapes.names is null then identified.names end as new_names,
                 {left_over(self._texts_by_column())} as left_over,
+                {no_amounts(self.mapping, self._text)} as no_amounts,
                 {sent}
             from identified
             left join shapes using (names)
@@ -165,6 +167,8 @@ class _Builder:
             return quote(self.mapping.constants[column.name])
         if column.name == self.contract.key and self.mapping.event_id_from is not None:
             return "derived_id"
+        if column.name == self.mapping.filled:
+            return filled(self.mapping, self._text)
         texts = map(self._text, self.mapping.sources_of(column))
         value = first(texts)
         if column.name == self.contract.key and self.mapping.rows:
@@ -237,8 +241,11 @@ class _Builder:
     def _searched(self) -> str:
         """The text in which to look for secrets: structures, or all of it where fields are unknown.
 
-        The other columns hold what their name says.
+        The other columns hold what their name says. A payload that is filled from fields says what
+        it likes.
         """
+        if self.mapping.filled:
+            return "doc"
         columns = [c for c in self.columns if c.structured or c.unknown is not None]
         texts = ", ".join(f"{c.name}_sent" for c in columns)
         joined = f"""'"' || concat_ws('"', {texts})""" if columns else "''"
@@ -253,6 +260,7 @@ class _Builder:
             for condition, verdict in self._column_checks(column):
                 yield condition, quote(verdict)
         if self.payloads:
+            yield "no_amounts is not null", "'schema_violation ' || no_amounts"
             yield "misfit is not null", "misfit"
         if self.contract.overflow is None:
             yield "len(left_over) > 0", quote("schema_violation ")

@@ -33,8 +33,8 @@ class Validator:
 
     def __init__(self, contract: Contract, mapping: Mapping, residency: str) -> None:
         self.contract = contract
-        self.fields = frozenset(
-            field for column in contract.columns for field in mapping.sources_of(column)
+        self.fields = frozenset(mapping.others()).union(
+            *(mapping.sources_of(column) for column in contract.columns)
         )
         self._redaction = Redaction(contract, mapping)
         rules = Rules(read_vocabulary(), load_events(), residency)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +22,8 @@ ATTEMPT = {
     "action": "login",
     "status": "success",
 }
+
+_PROGRESS = re.compile(r": \d+%?$")
 
 
 def assay(
@@ -56,7 +59,11 @@ def bronze_rows(home: Home, table: str = "attempts") -> list[dict[str, Any]]:
 
 
 def says_one_line(result: subprocess.CompletedProcess[str]) -> str:
-    """The one line that a failed command said, and that it said nothing else."""
+    """The one line that a failed command said, and that it said nothing else.
+
+    Where the machine is slow, lines of progress come before it.
+    """
     assert result.stdout == ""
-    assert result.stderr.count("\n") == 1, result.stderr
-    return result.stderr.strip()
+    said = [line for line in result.stderr.splitlines() if not _PROGRESS.search(line)]
+    assert len(said) == 1, result.stderr
+    return said[0]

@@ -98,6 +98,7 @@ PARQUET = {
     "float64": pa.float64(),
     "bool": pa.bool_(),
     "timestamp": pa.timestamp("us", "UTC"),
+    "date": pa.date32(),
     "bytes": pa.binary(),
 }
 
@@ -199,6 +200,7 @@ def test_dbt_sources_and_contracts_agree(sources: dict[str, Table]):
         meta = source["config"]["meta"]
         for role in ("key", "event_time", "overflow", "payload", "silver", "duplicates"):
             assert meta.get(role) == getattr(contract, role), f"{table}.{role}"
+        assert meta.get("reference", False) == contract.reference
         assert meta["retention_days"] == contract.retention_days
         assert tuple(meta.get("subject", ())) == contract.subject
 
@@ -334,6 +336,7 @@ def test_a_file_that_is_no_yaml_is_named(tmp_path: Path):
         (in_column_meta(since="soon"), "since that is no version"),
         (in_column(name="Pages"), "a name that is not in lower case"),
         (in_meta(event_time="pages"), "an event time that is no time"),
+        (in_meta(reference=True, silver="stg_sites__visits"), "events that are a reference"),
         (in_table(columns=None), "a table without columns"),
     ],
     ids=lambda value: value if isinstance(value, str) else "-",

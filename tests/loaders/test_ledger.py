@@ -91,7 +91,8 @@ def test_the_text_says_what_the_object_says(demo: Demo):
     result = assay("ledger", home=demo.home)
     *lines, last = result.stdout.splitlines()
     books = read_ledger(demo.home, 0)
-    assert len(lines) == len(books) == len(bronze_rows(demo.home, "landing_ledger"))
+    landed = [row["table_name"] for row in bronze_rows(demo.home, "landing_ledger")]
+    assert len(lines) == len(books) == len(landed) - landed.count("fx_rates")  # no events
     for line in lines:
         batch = books[line.split()[0]]
         assert line == (
