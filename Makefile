@@ -31,6 +31,7 @@ demo: setup ## Land demo events, build, publish, and show what came of them
 	@$(BIN)/assay land attempts $(HOME_DIR)/demo/attempts-*
 	@$(BIN)/assay land deposit_attempts $(HOME_DIR)/demo/deposit_attempts-*
 	@$(BIN)/assay land platform_events $(HOME_DIR)/demo/platform_events-*
+	@$(BIN)/assay land fx_rates $(HOME_DIR)/demo/fx_rates-*
 	@$(BIN)/assay refresh
 	@$(BIN)/python -m loaders.demo.tour
 
@@ -58,10 +59,13 @@ bench-collector: setup ## Measure the collector, some 20 minutes
 	@$(BIN)/python benchmarks/backlog.py
 	@$(BIN)/python benchmarks/outage.py
 
+bench-gaming: setup ## Measure the marts of games against DuckDB by hand
+	@$(BIN)/python benchmarks/playing.py
+
 bench-refresh: setup ## Measure refreshing gold against plain DuckDB
 	@$(BIN)/python benchmarks/refreshing.py
 
 clean: ## Remove what was built; the home and .venv stay
 	rm -rf target logs .cache build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
-.PHONY: help setup demo test test-long lint docs bench bench-collector bench-refresh clean
+.PHONY: help setup demo test test-long lint docs bench bench-collector bench-gaming bench-refresh clean

@@ -1,9 +1,9 @@
-"""Demo events of the product: weeks at a challenge platform, and stories of people at games.
+"""Demo events of the product: weeks at a challenge platform, and days of play at games.
 
 The challenge platform and the game servers each send in a spelling of their own. Planted, with
 their figures in the answer key:
 
-- what `engagement.py` plants in the weeks of the challenge platform;
+- what `engagement.py` plants in the weeks of the challenge platform, and `gaming.py` at the games;
 - every decision about an entry is about one that was handed in, three in ten against it;
 - what the registry does not take, and what waits among the dead letters for it: types that are not
   declared, a major version that is not read, payloads that do not fit, a region of elsewhere;
@@ -12,23 +12,20 @@ their figures in the answer key:
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from loaders.demo.attempts import EVENTS_PER_DAY, EVENTS_PER_PERSON, MIN_DAYS
 from loaders.demo.engagement import CATEGORIES, DAYS, happenings, planted
+from loaders.demo.gaming import NO_RATE, days_of_play, play
+from loaders.demo.gaming_books import make_rates, write_rates
 
-EVENTS_PER_STORY = 130  # of `attempts`; a story of the games
-STORY_SECONDS = 36 * 3600  # that a story lasts at most
 EXACT_SHARE = 0.02  # of the events of games
 LATE_SHARE = 0.01  # of the events of the challenge platform, all of its days but the last two
 
-GAMES = {"g_01": "studio_x", "g_02": "studio_x", "g_03": "studio_y"}
-DEVICES, CURRENCIES = ("mobile", "desktop"), ("EUR", "TRY")
 VERSIONS = ("1.0.0", "1.4.0")
 
 REFUSED: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -44,18 +41,17 @@ FILES = ("platform_events-01.jsonl", "platform_events-02.jsonl", "platform_event
 PRODUCERS = ("demo-challenges-1", "demo-games-1")
 
 Event = dict[str, Any]
-# Seconds since the story began, type of event, payload.
-Step = tuple[int, str, dict[str, Any]]
 
 
 def write_platform_events(folder: Path, events: int, seed: int, end: datetime) -> dict[str, Any]:
     """Write the demo files of `platform_events`, and return their part of the answer key."""
     rng = np.random.Generator(np.random.PCG64([seed, 2]))
     weeks_ago = end - timedelta(days=DAYS)
-    sent = [
-        _numbered(_platform(rng, events, weeks_ago, end), PRODUCERS[0]),
-        _numbered(_games(rng, events, end), PRODUCERS[1]),
-    ]
+    of_challenges = _numbered(_platform(rng, events, weeks_ago, end), PRODUCERS[0])
+    days = days_of_play(events, end)
+    rates = make_rates(rng, days, missing=(NO_RATE, days[0]))
+    of_games, games_key = play(rng, events, end, rates)
+    sent = [of_challenges, _numbered(of_games, PRODUCERS[1])]
     challenges, games = (
         [_as_challenges_spell(row) for row in sent[0]],
         _as_games_spell(rng, sent[1]),
@@ -78,6 +74,7 @@ def write_platform_events(folder: Path, events: int, seed: int, end: datetime) -
         "planted": planted(weeks_ago),
         "submissions": _submissions(sent[0]),
         "stakes": _stakes(sent[1]),
+        "games": games_key | {"rates": write_rates(folder, rates)},
         "sequences": {
             producer: [1, len(rows)] for producer, rows in zip(PRODUCERS, sent, strict=True)
         },
@@ -108,23 +105,7 @@ def _platform(
             }
 
 
-def _games(rng: np.random.Generator, events: int, end: datetime) -> Iterator[Event]:
-    """Stories of people at games, each somewhere in the last days."""
-    start = end - timedelta(days=max(MIN_DAYS, -(-events // EVENTS_PER_DAY)))
-    latest = int((end - start).total_seconds()) - STORY_SECONDS
-    for number in range(events // EVENTS_PER_STORY):
-        user = f"player-{rng.integers(events // EVENTS_PER_PERSON) + 1}"
-        began = start + timedelta(seconds=int(rng.integers(latest)))
-        for after, event_type, payload in _play(rng, number):
-            yield {
-                "event_type": event_type,
-                "occurred_at": _time(began + timedelta(seconds=after)),
-                "user_id": user,
-                "payload": payload,
-            }
-
-
-def _numbered(rows: Iterator[Event], producer: str) -> list[Event]:
+def _numbered(rows: Iterable[Event], producer: str) -> list[Event]:
     """Events in order of time, with the id and number that their producer gives them."""
     in_order = sorted(rows, key=lambda row: row["occurred_at"])
     return [
@@ -137,47 +118,6 @@ def _late(rng: np.random.Generator, rows: list[Event], end: datetime) -> set[int
     """Places of the rows that come days late."""
     earlier = sum(row["timestamp"] < _time(end - timedelta(days=2)) for row in rows)
     return set(rng.choice(earlier, round(earlier * LATE_SHARE), replace=False).tolist())
-
-
-def _play(rng: np.random.Generator, number: int) -> Iterator[Step]:
-    """Somebody pays in, plays and stops playing."""
-    device, currency = _one(rng, DEVICES), _one(rng, CURRENCIES)
-    session = {"session_id": f"session-{number:05}", "device": device, "geo": "DE"}
-    paid = {
-        "payment_id": f"payment-{number:05}",
-        "amount_minor": int(rng.integers(5, 50)) * 100,
-        "currency": currency,
-        "method": "card",
-        "device": device,
-    }
-    yield 0, "session.started", session
-    yield 10, "payment.intent", paid
-    yield 40, "payment.captured", paid
-    yield (
-        41,
-        "wallet.credit",
-        {key: paid[key] for key in ("amount_minor", "currency")}
-        | {
-            "reason": "deposit",
-            "reference_id": paid["payment_id"],
-            "state": "available",
-        },
-    )
-    for round_ in range(int(rng.integers(1, 6))):
-        game = _one(rng, tuple(GAMES))
-        stake = int(rng.integers(1, 50)) * 10
-        bet = {
-            "bet_id": f"bet-{number:05}-{round_}",
-            "stake_minor": stake,
-            "currency": currency,
-            "in_bonus": False,
-            "game_id": game,
-            "provider_id": GAMES[game],
-            "device": device,
-        }
-        yield 60 + 30 * round_, "bet.placed", bet
-        yield 65 + 30 * round_, "bet.settled", {**bet, "win_minor": stake * int(rng.integers(0, 3))}
-    yield 600, "session.ended", session
 
 
 def _as_challenges_spell(row: Event) -> Event:
@@ -200,9 +140,9 @@ def _as_games_spell(rng: np.random.Generator, rows: list[Event]) -> list[Event]:
             "event_id": row["event_id"],
             "event_type": row["event_type"],
             "occurred_at": row["occurred_at"],
-            "ingested_at": row["occurred_at"].replace("Z", ".750Z"),
-            "tenant_id": "brand-7",
-            "region": "EU",
+            "ingested_at": row["occurred_at"].replace("Z", f".{rng.integers(150, 1000)}Z"),
+            "tenant_id": row["tenant_id"],
+            "region": row["region"],
             "player_id": row["user_id"],
             "trace_id": f"trace-{row['event_id']}",
             "schema_version": _one(rng, VERSIONS),
