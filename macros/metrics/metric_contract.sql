@@ -29,7 +29,8 @@
 
 {#-
     A semantic model with its metrics. `labels` are the columns that name a block of its fact, `safe`
-    those of its dimensions that name no group of people: the test `blocks_pass` says both.
+    those of its dimensions that name no group of people: the test `blocks_pass` says both. Sums are
+    told of every block where the test `timed_blocks_pass` says that nobody has most of one.
 -#}
 {%- macro metric_fact(semantic_model) -%}
     {%- set model = graph.nodes[semantic_model.depends_on.nodes[0]] -%}
@@ -43,6 +44,7 @@
         'labels': [],
         'dimensions': [],
         'safe': [],
+        'has_told_sums': false,
         'metrics': [],
     } -%}
     {%- for dimension in semantic_model.dimensions -%}
@@ -56,7 +58,9 @@
         {%- do fact.update({'subject' if entity.name == 'person' else 'row': entity.expr}) -%}
     {%- endfor -%}
     {%- for test in graph.nodes.values() if test.attached_node == model.unique_id -%}
-        {%- if test.test_metadata.name == 'blocks_pass' -%}
+        {%- if test.test_metadata.name == 'timed_blocks_pass' -%}
+            {%- do fact.update({'has_told_sums': true}) -%}
+        {%- elif test.test_metadata.name == 'blocks_pass' -%}
             {%- set blocks = test.test_metadata.kwargs -%}
             {%- do fact.labels.extend(blocks.cell + ([blocks.category] if blocks.category else [])) -%}
             {%- do fact.safe.extend(fact.dimensions | select('in', blocks.cell)) -%}

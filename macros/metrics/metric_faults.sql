@@ -3,8 +3,8 @@
 
     Rule 5a: every figure is one of whole blocks. So filters and dimensions are labels of the fact
     and nothing else, and what is counted is every published row. What stands in the rows themselves
-    is added up only where the fact classes the column as `safe`, or says of each row whether sums
-    over its block may be shown.
+    is added up only where the fact classes the column as `safe`, says of each row whether sums over
+    its block may be shown, or has the test `timed_blocks_pass`.
 -#}
 {%- macro metric_faults(fact) -%}
     {%- set faults = [] -%}
@@ -39,7 +39,7 @@
         {%- do faults.append('its measure is not of the form: case when is_published then ... end') -%}
     {%- elif metric.agg == 'count' and counted[0] != fact.row -%}
         {%- do faults.append('a count is one of rows, that is of ' ~ fact.row) -%}
-    {%- elif metric.agg == 'sum' and metric.meta.shown_where in fact.columns -%}
+    {%- elif metric.agg == 'sum' and (fact.has_told_sums or metric.meta.shown_where in fact.columns) -%}
     {%- elif metric.agg in ['sum', 'average'] and privacy_of(fact, counted[0]) != 'safe' -%}
         {%- do faults.append('only columns of the class safe are added up, and ' ~ counted[0] ~ ' is none') -%}
     {%- elif metric.agg not in ['count', 'count_distinct', 'sum', 'average', 'percentile'] -%}

@@ -16,3 +16,13 @@
 {%- macro none_or_enough(people) -%}
     case when {{ people }} = 0 or {{ people }} >= {{ var('k') }} then {{ people }} end
 {%- endmacro -%}
+
+{#- A number of people out of all, null where they or the others are too few to be named. -#}
+{%- macro part_or_none(people, whole) -%}
+    case
+        when
+            ({{ people }} = 0 or {{ people }} >= {{ var('k') }})
+            and ({{ people }} = {{ whole }} or {{ whole }} - {{ people }} >= {{ var('k') }})
+            then {{ people }}
+    end
+{%- endmacro -%}

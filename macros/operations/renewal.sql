@@ -6,8 +6,9 @@
           the days that the layer below says something else about, by the time at which it labelled
           them (`labelled_at` there, `updated_at` here) or, with 'batches', by the rows of each
           batch, or by those of each value of the columns that a list names. With 'rows', the rows
-          themselves are compared, all columns but `updated_at`. The model computes these days and
-          no others: `is_renewed`.
+          themselves are compared, all columns but `updated_at`; `known` names a model of the days of
+          which there may be none below, as all others that are not there have expired. The model
+          computes these days and no others: `is_renewed`.
       {'days': expression, 'below': model, 'day_below': expression}
           all days that the layer below holds, which must hold none in part.
       {'periods': expression, 'below': model, 'day_below': expression}
@@ -201,7 +202,7 @@
 
     below as (
 
-        select distinct {{ renews['day_below'] }} as period_day from {{ ref(renews['below']) }}
+        select distinct {{ renews['day_below'] }} as period_day from {{ ref(renews.get('known', renews['below'])) }}
 
     ),
 

@@ -4,7 +4,8 @@
     one, must be Other. What it shows as `subjects` and in the column `counted` is what is recounted.
     `keys` maps columns of the mart to columns of the fact; `periods` names the day and hour of the
     fact where the mart has periods of several lengths, and what is `told` of longer ones. A row with no such cell in the fact fails
-    too, unless the mart `shows_none` and the row says 0. Says how many rows fail, never which.
+    too, unless the mart `shows_none` and the row says 0. Rows that are not of the fact are left out by
+    `mart_where`. Says how many rows fail, never which.
 
     With `of_metrics`, the mart is one of the figures of the metric contract, recounted metric by
     metric from their facts. With `made_of`, it repeats figures of another mart and has no others:
@@ -12,7 +13,8 @@
 -#}
 {% test k_anonymous(
     model, fact=none, keys=none, subject=none, safe_rows=none, category=none, fact_where='true', k=none,
-    of_metrics=false, made_of=none, counted='attempts', periods=none, shows_none=false
+    of_metrics=false, made_of=none, counted='attempts', periods=none, shows_none=false,
+    mart_where='true'
 ) %}
 {{ config(fail_calc='coalesce(sum(rows_too_small), 0)') }}
 
@@ -66,8 +68,10 @@ checked as (
     left join recounted
         on
             {% for column, key in keys.items() -%}
-            mart.{{ column }} = recounted.{{ key }}
+            {{ 'cast(mart.period_start as timestamp)' if periods and column == 'period_start' else 'mart.' ~ column }} = recounted.{{ key }}
             {{ 'and ' if not loop.last }}{% endfor %}
+    where {{ mart_where }}
+
 ),
 
 violations as (
