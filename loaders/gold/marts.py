@@ -56,7 +56,7 @@ def mart_of(name: str) -> Mart:
 
 @cache
 def read_marts() -> dict[str, Mart]:
-    """Every mart of gold that names its fact."""
+    """Every mart of gold that names a fact in which rows are published or withheld."""
     marts = (_mart(model) for model in _models("gold").values())
     return {mart.name: mart for mart in marts if mart}
 
@@ -102,6 +102,8 @@ def _mart(model: dict[str, Any]) -> Mart | None:
     labels = [found.group(1) for found in map(_NOT_NULL.match, conditions) if found]
     scope = [c for c in conditions if c not in ("is_published", "true") and not _NOT_NULL.match(c)]
     columns = _models("silver")[fact]["columns"]
+    if all(column["name"] != "is_published" for column in columns):
+        return None
     return Mart(
         name=model["name"],
         fact=fact,

@@ -24,10 +24,12 @@ from loaders.redaction.secret_words import SecretWords
 
 
 class Redaction:
-    """Cuts the records of one contract and mapping. Raises AssayError for a key made of secrets.
+    """Cuts the records of one contract and mapping.
 
-    Looked into are all structured columns, those that pass unknown words on to the overflow, and
-    all fields that the contract does not know. The other columns hold what their name says.
+    Looked into are all structured columns and what a mapping fills them from, those that pass
+    unknown words on to the overflow, and all fields that the contract does not know. The other
+    columns hold what their name says. Raises AssayError for a key made of secrets, and for a
+    mapping that gives another value a secret's name, by which it would be cut nowhere.
     """
 
     def __init__(
@@ -40,15 +42,19 @@ class Redaction:
             for column in columns
             if column.structured or column.unknown is not None
             for field in mapping.sources_of(column)
-        }
+        }.union(mapping.in_payload(amounts=False))
         declared = {field for column in columns for field in mapping.sources_of(column)}
-        self._plain = frozenset(declared - searched)
+        self._plain = frozenset(declared.union(mapping.in_payload(amounts=True)) - searched)
         for field in mapping.event_id_from or ():
             if field not in self._plain and self._words.is_secret(field):
                 raise AssayError(
                     f"event_id_from names {field}, whose values are cut as secrets. "
                     "Derive the key from other fields."
                 )
+        for name in filter(self._words.is_secret, mapping.payload):
+            raise AssayError(
+                f"payload has {name}, a name whose values are cut as secrets. Give it another name."
+            )
 
     def suspects(self, texts: pa.ChunkedArray) -> pa.Array:
         """Which of the texts may hold a secret: true for those that do, and for few others.
