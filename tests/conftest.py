@@ -137,7 +137,7 @@ def build_demo(home: Home) -> None:
     init_home(home.path)
     folder = home.path / "demo"
     write_demo(folder, DEMO_EVENTS, 7, DEMO_END)
-    for table in ("attempts", "deposit_attempts", "platform_events"):
+    for table in ("attempts", "deposit_attempts", "platform_events", "fx_rates"):
         for file in sorted(folder.glob(f"{table}-*")):
             land_file(home, table, file)
     run_dbt(home, "build", DBT_EXCLUDE_RESOURCE_TYPES="")

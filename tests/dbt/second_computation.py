@@ -40,6 +40,11 @@ class Fact:
     dimensions: list[str]
     hour: str | None
 
+    @property
+    def periods(self) -> tuple[str, ...]:
+        """All of them, where it has hours."""
+        return PERIODS if self.hour else PERIODS[1:]
+
 
 class SecondComputation:
     """The metrics of a semantic manifest, as MetricFlow computes them."""

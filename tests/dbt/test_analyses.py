@@ -278,3 +278,71 @@ def test_all_that_was_received_is_accounted_for(
         assert sums.loc[table, "refused"] == sum(sum(f["rejected"].values()) for f in files)
         assert sums.loc[table, "kept"] == key["distinct_events"]
         assert sums.loc[table, "unaccounted"] == 0
+
+
+@pytest.fixture(scope="module")
+def deposits(warehouse: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """Events of silver that are about deposits, with the brand and day as the analyses say them."""
+    events = warehouse.execute(
+        "select user_key, event_type, occurred_at, reason, currency, amount_minor, "
+        "coalesce(tenant_id, 'unknown') as brand, date_trunc('day', occurred_at) as day "
+        "from silver.stg_engagement__events where user_key is not null"
+    ).df()
+    paid = (events.event_type == "wallet.credit") & (events.reason == "deposit")
+    return events.assign(is_paid=paid)
+
+
+def test_the_funnel_of_deposits_is_that_of_a_recount(
+    answers: dict[str, pd.DataFrame], deposits: pd.DataFrame
+) -> None:
+    """S2-24: each intent with what comes after it within the hour, in pandas."""
+    intent, captured, played = (
+        deposits[deposits.event_type == name][["brand", "user_key", "occurred_at"]]
+        for name in ("payment.intent", "payment.captured", "bet.placed")
+    )
+    second = intent.merge(captured, on=["brand", "user_key"], suffixes=("", "_2"))
+    second["end"] = second.occurred_at + pd.Timedelta(hours=1)
+    second = second[second.occurred_at_2.between(second.occurred_at, second.end)]
+    third = second.merge(played, on=["brand", "user_key"], suffixes=("", "_3"))
+    third = third[third.occurred_at_3.between(third.occurred_at_2, third.end)]
+    found = answers["deposit_funnel"].set_index(["name", "brand"]).people
+    for name, rows in {"intent": intent, "captured": second, "played": third}.items():
+        assert found[name].to_dict() == rows.groupby("brand").user_key.nunique().to_dict()
+
+
+def test_deposits_after_registration_are_those_of_a_recount(
+    answers: dict[str, pd.DataFrame], deposits: pd.DataFrame
+) -> None:
+    """S2-30: weeks of people by their first registration, and what is known of all of them."""
+    registered = deposits[deposits.event_type == "account.registered"]
+    members = registered.groupby(["brand", "user_key"]).day.min().rename("joined").reset_index()
+    members["cohort"] = members.joined - pd.to_timedelta(members.joined.dt.day_of_week, unit="D")
+    found = answers["deposits_after_registration"].set_index(["brand", "cohort_date", "day"])
+    sizes = members.groupby(["brand", "cohort"]).size()
+    assert found["size"].xs(7, level="day").to_dict() == sizes.to_dict()
+    paid = members.merge(deposits[deposits.is_paid][["brand", "user_key", "day"]])
+    paid["after"] = (paid.day - paid.joined).dt.days
+    for (brand, cohort, day), row in found.iterrows():
+        assert row.is_mature == (cohort + pd.Timedelta(days=6 + day + 1) < deposits.day.max())
+        of_cohort = paid[(paid.brand == brand) & (paid.cohort == cohort)]
+        on = of_cohort[of_cohort.after.between(max(day - 1, 1), day + 1)]
+        assert not row.is_mature or row.returned == on.user_key.nunique()
+
+
+def test_deposits_by_first_month_are_those_of_a_recount(
+    answers: dict[str, pd.DataFrame], deposits: pd.DataFrame
+) -> None:
+    """S2-33: sums of the days since each person's first deposit in a currency."""
+    keys = ["brand", "currency", "user_key"]
+    paid = deposits[deposits.is_paid].dropna(subset=["currency", "amount_minor"])
+    paid = paid.assign(joined=paid.groupby(keys).day.transform("min"))
+    paid["cohort_date"] = paid.joined.dt.to_period("M").dt.start_time
+    cohort = ["brand", "currency", "cohort_date"]
+    found = answers["deposits_by_first_month"].set_index([*cohort, "day"]).sort_index()
+    sizes = paid.groupby(cohort).user_key.nunique()
+    assert found["size"].xs(0, level="day").to_dict() == sizes.to_dict()
+    for day in (0, 1, 7, 30, 90):
+        sums = paid[(paid.day - paid.joined).dt.days <= day].groupby(cohort).amount_minor.sum()
+        passed = sums.index.get_level_values(2) + pd.offsets.MonthEnd(0) + pd.Timedelta(days=day)
+        expected = sums[passed < paid.day.max()].to_dict()
+        assert found.amount.xs(day, level="day").dropna().to_dict() == expected

@@ -24,7 +24,7 @@ ROWS = [
 REGISTRATION = {"S3": range(1, 35)}
 EVENTS = {
     "S0": [*range(7, 18), *range(28, 38), *range(39, 43), *range(44, 50), 53, 57],
-    "S2": [*range(8, 17), 65],
+    "S2": [*range(8, 17), *range(20, 25), *range(28, 41), 42, 59, 65],
 }
 METRICS = {"S0": [18, 19, 20, 23, 24, 25, 27], "S2": [5, 70, 71], "S4": [9]}
 NAMED = re.compile(r"`([^`]+)`(:)?")

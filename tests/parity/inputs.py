@@ -16,6 +16,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from evening import evening
+
 SUNDAY = datetime(2026, 5, 3, tzinfo=UTC)
 # Offset from Sunday, and how often. What is sent later is mostly of the days that were rare.
 DAYS = {-1: 1, 0: 10, 1: 10, 2: 1}
@@ -52,6 +54,7 @@ REPLIES: list[str | None] = [
 ]
 
 ABSENT = object()
+STAKED = ["EUR", "EUR ", "JPY", "jpy", "KWD", "TRY", "XXX", "ß", ABSENT]
 # Values of payloads: numbers as ids, either spelling, white space, nesting that nobody declared.
 PAYLOADS: dict[str, dict[str, list[Any]]] = {
     "account.login": {"note": ["x", {"deep": [1, None]}, [], 1.50]},
@@ -62,17 +65,44 @@ PAYLOADS: dict[str, dict[str, list[Any]]] = {
         "file_size_bytes": [0, 2**63 - 1, None],
         "fileType": ["image/PNG", "pdf", ABSENT],
     },
+    # Few bets and payments, so that several events are about each, often at the same moment.
+    "bet.placed": {
+        "betId": [f"b{n}" for n in range(40)],
+        "stake_minor": [250, 999, 1_000_000_000_000_001],
+        "currency": STAKED,
+        "gameId": ["Golden Reef", "golden_reef", "İ"],
+        "provider_id": ["studio_x", ABSENT],
+        "geo": ["DE", "tr ", "ß"],
+    },
     "bet.settled": {
-        "bet_id": ["b1", "B1", " b1", 1, ""],
+        "bet_id": ["b1", "B1", " b1", 1, "", *(f"b{n}" for n in range(40))],
         "stake_minor": [0, 250],
-        "winMinor": [0, 10**15],
+        "winMinor": [0, 375, 10**15],
+        "commissionMinor": [3, ABSENT],
+        "currency": STAKED,
         "in_bonus": [True, False, None],
         "password": ["hunter2", ABSENT],
     },
+    "bet.voided": {"bet_id": [f"b{n}" for n in range(9)]},
+    "bonus.consumed": {"bonusId": ["x1", ABSENT], "amount_minor": [5, 50], "currency": STAKED},
+    "payment.intent": {
+        "payment_id": [f"p{n}" for n in range(20)],
+        "amount_minor": [1, 2, 2**63 - 1, None],
+        "currency": STAKED,
+        "method": ["card", "Credit-Card", "4111 1111"],
+    },
+    "payment.captured": {"paymentId": [f"p{n}" for n in range(20)], "amountMinor": [1, ABSENT]},
+    "payment.refunded": {
+        "payment_id": [f"p{n}" for n in range(20)],
+        "amount_minor": [1, 2**63 - 1, ABSENT],
+    },
+    "session.started": {"session_id": [f"s{n}" for n in range(30)], "device": ["mobile", "TV"]},
+    "session.ended": {"sessionId": [f"s{n}" for n in range(30)]},
+    "rg.limit.hit": {"limit_kind": ["Deposit", "4111 1111"]},
     "wallet.credit": {
         "amount_minor": [1, 2],
         "currency": ["EUR", "EUR", " eur", "ß", ABSENT],
-        "reason": ["reward", "reward", 'Deposit "x"', "\\u00e4", "\u2028"],
+        "reason": ["reward", "reward", "Deposit", 'Deposit "x"', "\\u00e4", "\u2028"],
         "rewardType": ["Approval", ABSENT],
         "state": ["pending", "available", ABSENT],
         "referenceId": ["r1", "r\x1f1", None],
@@ -104,7 +134,9 @@ PAYLOADS: dict[str, dict[str, list[Any]]] = {
 # Whoever comes to a band of points has registered before, and earned some.
 EVENT_TYPES = [*PAYLOADS, *["account.registered", "contribution.recorded"] * 2]
 # Of these there are more rows: their many types have people enough each.
-TIMES = {"platform_events": 7}
+TIMES = {"platform_events": 10}
+# Rates of a day and currency that land twice, and texts that are none.
+RATES = ["0.5", "0.0205", " 12.12345678", "99999.5", "0", "-1", "1e3", "0.123456789", "½"]
 
 
 def write_batches(folder: Path, seed: int, rows: int) -> dict[str, list[Path]]:
@@ -126,13 +158,27 @@ def write_batches(folder: Path, seed: int, rows: int) -> dict[str, list[Path]]:
             {**event(rng, row["event_id"], later=True), "event_id": row["event_id"]}
             for row in rng.sample(first, total // 20)
         ]
+        if table == "platform_events":
+            in_time, late = evening(SUNDAY)
+            first, second = [*first, *in_time], [*second, *late]
         for batch in (first, second):
             batch += [row | {REQUIRED[table]: None} for row in rng.sample(batch, REFUSED - 1)]
         files[table] = [
             _written(folder / f"{table}-{n}.jsonl", batch)
             for n, batch in enumerate((first, second))
         ]
+    files["fx_rates"] = [_written(folder / f"fx_rates-{n}.jsonl", _rates(rng)) for n in range(2)]
     return files
+
+
+def _rates(rng: random.Random) -> list[dict[str, Any]]:
+    """Some rates of each day; of as many lines as of other tables, a field is missing."""
+    days = [(SUNDAY + timedelta(days=day)).date().isoformat() for day in DAYS]
+    rates = [
+        {"date": day, "currency": rng.choice(["JPY", "jpy ", "KWD"]), "rate": rng.choice(RATES)}
+        for day in days * 3
+    ]
+    return rates + [{"rate_date": days[0], "currency": "JPY"}] * (REFUSED - 1)
 
 
 def _attempt(rng: random.Random, event_id: str, later: bool) -> dict[str, Any]:

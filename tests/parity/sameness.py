@@ -23,6 +23,7 @@ TYPES = {
     "BOOLEAN": "BOOL",
     "DATE": "DATE",
     "TIMESTAMP": "TIMESTAMP",
+    "DECIMAL(28,9)": "NUMERIC",
 }
 # What BigQuery's interface calls some types, unless a table was declared otherwise.
 _SPELLED = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL"}

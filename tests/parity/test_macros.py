@@ -7,20 +7,17 @@ from __future__ import annotations
 import hashlib
 import hmac
 import random
-import re
 import statistics
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
-from pathlib import Path
+from decimal import Decimal
 from typing import Any
 
 import duckdb
 import pytest
-from bigquery_home import CLOUD_PROJECT, bigquery_home, run_dbt_on
-from compiled import compile_inline, sandbox
+from bigquery_home import CLOUD_PROJECT
+from engines import Engines
 from google.api_core.exceptions import BadRequest
-from google.cloud import bigquery
-from official import client_of
 from standin import StandIn
 
 LAST = datetime(2026, 5, 4, 11, tzinfo=UTC)
@@ -36,6 +33,11 @@ def zoned(text: str) -> str:
 def in_silver(text: str) -> str:
     """The same as silver has it: an argument of a macro."""
     return f"utc_timestamp({zoned(text)})"
+
+
+def local_day(text: str, zone: str) -> str:
+    """The day of a time in a zone."""
+    return f"local_day({in_silver(text)}, \"'{zone}'\")"
 
 
 def first_text_of(document: str, path: str) -> str:
@@ -56,8 +58,40 @@ CASES: list[tuple[str, Any]] = [
     (f"seconds_between({in_silver('2026-05-04 10:59:59.75+00')}, {in_silver(str(LAST))})", 0.25),
     (f"seconds_between({in_silver(str(LAST))}, {in_silver('2026-05-04 12:59:59+02:00')})", -1.0),
     (f"utc_day({in_silver('2026-05-03 23:30:00-11:30')})", date(2026, 5, 4)),
+    # 23 and 25 hours, half an hour of DST, a zone beyond the date line.
+    (local_day("2026-03-29 21:59:59+00", "Europe/Berlin"), date(2026, 3, 29)),
+    (local_day("2026-03-29 22:00:00+00", "Europe/Berlin"), date(2026, 3, 30)),
+    (local_day("2026-10-25 22:59:59+00", "Europe/Berlin"), date(2026, 10, 25)),
+    (local_day("2026-10-25 23:00:00+00", "Europe/Berlin"), date(2026, 10, 26)),
+    (local_day("2026-04-05 13:15:00+00", "Australia/Lord_Howe"), date(2026, 4, 5)),
+    (local_day("2026-04-05 13:30:00+00", "Australia/Lord_Howe"), date(2026, 4, 6)),
+    (local_day("2026-05-03 10:59:59+00", "Pacific/Apia"), date(2026, 5, 3)),
+    (local_day("2026-05-03 11:00:00+00", "Pacific/Apia"), date(2026, 5, 4)),
+    (local_day("2026-05-04 00:30:00+00", "UTC"), date(2026, 5, 4)),
     (f"utc_hour({in_silver('2026-05-03 23:30:00-11:30')})", LAST),
     (f"utc_timestamp({zoned('2026-05-04 13:00:00+02:00')})", LAST),
+    (
+        f"milliseconds_between({in_silver('2026-05-04 10:59:59.0005+00')}, {in_silver(str(LAST))})",
+        999,
+    ),
+    (f"milliseconds_between({in_silver(str(LAST))}, {in_silver('2026-05-04 10:59:59+00')})", None),
+    ("exact_decimal(\"'0.123456789'\")", Decimal("0.123456789")),
+    ("exact_decimal(\"'1,5'\")", None),
+    ("converted('250', exact_decimal(\"'0.01'\"))", 3),
+    ("converted('249', exact_decimal(\"'0.01'\"))", 2),
+    ("converted('-250', exact_decimal(\"'0.01'\"))", -3),
+    ("converted('1500', exact_decimal(\"'0.009'\"))", 14),  # as floats 13.499999999999998
+    ("converted('1000000000000001', exact_decimal(\"'1234.5'\"))", 1_234_500_000_000_001_235),
+    ("converted('9223372036854775807', exact_decimal(\"'1.000000001'\"))", None),
+    ("converted('cast(null as int64)', exact_decimal(\"'1'\"))", None),
+    ("summable('cast(null as int64)')", None),
+    ("summable('9223372036854775807')", 10**15 + 1),
+    ("summable('7')", 7),
+    *[
+        (f"utc_minutes({in_silver('2026-05-04 11:59:59.999999+00')}, {n})", LAST.replace(minute=at))
+        for n, at in ((1, 59), (5, 55))
+    ],
+    (f"utc_minutes({in_silver('2026-05-03 23:30:00-11:30')}, 5)", LAST),
     ("whole_ms('2.5')", 3),
     ("whole_ms('-2.5')", -3),
     ("whole_ms('0.5')", 1),
@@ -114,39 +148,18 @@ HMAC = f"hmac_sha256_hex(\"'{MESSAGE}'\", {PADS[0]}, {PADS[1]})"
 PERCENTILES = {f"percentile('x', 0.{nines}, ['true'])": int(nines) for nines in ("50", "95", "99")}
 DISTANCE = "edit_distance('one', 'other')"
 ERROR = "raise_error('No key.')"
-
-
-class Engines:
-    """The two engines, and macros as dbt compiles them for each, all in one run of dbt."""
-
-    def __init__(self, standin: StandIn, folder: Path) -> None:
-        self.duck: duckdb.DuckDBPyConnection = sandbox()
-        self.client: bigquery.Client = client_of(standin)
-        calls = [*(call for call, _ in CASES), HMAC, *PERCENTILES, DISTANCE, ERROR]
-        pieces = {f"piece{n}": f"{{{{ {call} }}}}" for n, call in enumerate(calls)}
-        marked = "\n".join(f"-- {name}\n{piece}" for name, piece in pieces.items())
-        home = bigquery_home(folder / "home")
-        compiled = run_dbt_on(standin, home, "--quiet", "compile", "--inline", marked).stdout
-        big = re.split(r"-- piece\d+\n", compiled)[1:]
-        duck = compile_inline(**pieces).values()
-        self._sql = dict(zip(calls, zip(duck, big, strict=True), strict=True))
-
-    def sql(self, call: str, query: str = "select {}") -> tuple[str, str]:
-        """A query with what a macro gives, for DuckDB and for BigQuery."""
-        ours, theirs = self._sql[call]
-        return query.format(ours), query.format(theirs)
-
-    def rows(self, duck: str, big: str) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
-        """What the two engines answer."""
-        ours = self.duck.execute(duck).fetchall()
-        return ours, [tuple(row.values()) for row in self.client.query_and_wait(big)]
+BLOCKS = (
+    "timed_blocks('plays', 'person_key', ['day', 'brand'], 'region', ['provider_id', 'game_id'], "
+    "'settled_at', weight='stake_minor', cube=['device', 'geo'], k=3)"
+)
 
 
 @pytest.fixture(scope="module")
 def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
     with pytest.MonkeyPatch.context() as patch, StandIn(CLOUD_PROJECT) as standin:
         patch.setenv("BIGQUERY_EMULATOR_HOST", standin.endpoint)
-        yield Engines(standin, tmp_path_factory.mktemp("macros"))
+        calls = [*(call for call, _ in CASES), HMAC, *PERCENTILES, DISTANCE, ERROR, BLOCKS]
+        yield Engines(standin, tmp_path_factory.mktemp("macros"), calls)
 
 
 def in_utc(value: Any) -> Any:
@@ -191,6 +204,35 @@ def test_distances_that_count_are_the_same(engines: Engines) -> None:
     ours, theirs = engines.rows(*engines.sql(DISTANCE, query))
     assert ours == theirs
     assert {distance for *_, distance in ours} == {0, 1, 2, 3}
+
+
+PLAY = (
+    "select {0} as number, date '2026-05-04' as day, '{1}' as brand, {2} as person_key, "
+    "timestamp '2026-05-04 {3:02}:{4:02}:00' as settled_at, cast({5} as int64) as stake_minor, "
+    "'{6}' as region, '{7}' as provider_id, '{8}' as game_id, '{9}' as device, '{10}' as geo"
+)
+
+
+def random_play(rng: random.Random, number: int) -> str:
+    """A row of a day, of one of few people, games and moments."""
+    person = rng.choice(["cast(null as string)", *(f"'p{n}'" for n in range(20))])
+    moment = rng.choice([10, 10, 11]), rng.choice([0, 7, 8])
+    stake = rng.choice(["null", "1", "1", "2"])
+    names = [rng.choice("aaaaaabbc") for _ in range(5)]
+    brand = "y" if number < 2 else "x"  # too few to be told
+    return PLAY.format(number, brand, person, *moment, stake, *names)
+
+
+def test_rows_are_told_alike(engines: Engines) -> None:
+    """Random plays have the same labels on both engines, each of several."""
+    seed = random.SystemRandom().randrange(2**32)
+    print(f"plays made with seed {seed}")
+    rng = random.Random(seed)
+    plays = " union all ".join(random_play(rng, number) for number in range(500))
+    told = "told as (select * from blocks) select * from told order by number"
+    ours, theirs = engines.rows(*engines.sql(BLOCKS, f"with plays as ({plays}), {{}} {told}"))
+    assert [tuple(map(in_utc, row)) for row in ours] == theirs
+    assert min(len(set(column)) for column in list(zip(*ours, strict=True))[11:]) > 1
 
 
 def test_an_error_says_what_it_was_told_to(engines: Engines) -> None:

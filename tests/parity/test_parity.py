@@ -28,7 +28,8 @@ from standin import StandIn
 from loaders.home import Home, init_home
 from loaders.landing.batches import land_file
 
-pytestmark = pytest.mark.slow
+# Two whole builds on an engine that reads each statement anew, beside other tests.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
 LONG = os.environ.get("ASSAY_LONG") == "1"
 ROWS = 1000 if LONG else 280

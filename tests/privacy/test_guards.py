@@ -115,6 +115,20 @@ FAULTS = {
         "attempts_hourly",
         "insert into gold.attempts_hourly from gold.attempts_hourly where rowid = 0",
     ),
+    "three who returned": Fault(
+        "none_or_enough",
+        "retention_cohorts",
+        "update gold.retention_cohorts set returned = 3 where rowid = 0",
+    ),
+    "an hour of one game of too few": Fault(
+        "timed_blocks_pass",
+        "int_gaming__published_play",
+        "update silver.int_gaming__published_play set "
+        "cube_hour = date_trunc('hour', played_minute), "
+        "cube_device = 'mobile', cube_geo = 'Other' where rowid = (select min(rowid) from "
+        "silver.int_gaming__published_play where is_published and not is_hub "
+        "and cube_hour is null and stake_minor > 0)",
+    ),
     "a null": Fault(
         "filled",
         "attempts_hourly",
@@ -255,6 +269,13 @@ FAULTS = {
         "int_access__reply_errors",
         "alter table silver.int_access__reply_errors add column person varchar; "
         "update silver.int_access__reply_errors set person = 'v1:' || sha256('a')",
+    ),
+    "money that nobody accounts for": Fault(
+        "assert_every_money_event_is_counted_or_quarantined",
+        "",
+        "create or replace view silver.int_gaming__quarantined as "
+        "select event_id, batch_id, event_type, date '2020-01-01' as occurred_on, "
+        "'fx_rate_missing' as code from silver.int_gaming__events where false",
     ),
 }
 # Faults that do not hide each other: all of a group are planted in one home.

@@ -44,8 +44,10 @@ OTHERS = (
     "path:models/gold/platform",
     "path:models/silver/platform",
     "path:models/silver/engagement",
+    "path:models/silver/gaming",
     "path:models/silver/metrics",
     "path:models/gold/engagement",
+    "path:models/gold/gaming",
     "path:models/gold/metrics",
     "path:models/gold_restricted",
 )
