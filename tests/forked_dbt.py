@@ -66,4 +66,5 @@ def _run(
     sys.argv = ["dbt", *arguments]
     from parsed_project import manifest_of  # noqa: PLC0415 - importing it reads the project
 
-    run_and_exit(manifest_of(environment["ASSAY_HOME"]), arguments)
+    domains = environment.get("ASSAY_DOMAINS", "")
+    run_and_exit(manifest_of(environment["ASSAY_HOME"], domains), arguments)

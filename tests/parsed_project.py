@@ -1,4 +1,4 @@
-"""The project as dbt reads it, once, for a home that is nowhere.
+"""The project as dbt reads it for a home that is nowhere: once whole, once of one domain alone.
 
 A run puts its own home in: that is in the place of the sources alone.
 """
@@ -18,24 +18,34 @@ NOWHERE = "/a-home-that-is-nowhere"
 FOLDER = PROJECT / ".cache" / f"parsed-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
 
 
-def _parsed() -> Any:
+DOMAINS = ("", "access")  # as ASSAY_DOMAINS has them
+
+
+def _parsed(domains: str) -> Any:
     before = Path.cwd()
-    artifacts = {"DBT_TARGET_PATH": str(FOLDER), "DBT_LOG_PATH": str(FOLDER)}
+    folder = str(FOLDER / (domains or "all"))
+    wanted = {
+        "ASSAY_HOME": NOWHERE,
+        "ASSAY_DOMAINS": domains,
+        "DBT_TARGET_PATH": folder,
+        "DBT_LOG_PATH": folder,
+    }
     try:
         os.chdir(PROJECT)
-        with mock.patch.dict(os.environ, artifacts | {"ASSAY_HOME": NOWHERE}):
+        with mock.patch.dict(os.environ, wanted):
             return dbtRunner().invoke(["--quiet", "parse"]).result
     finally:
         os.chdir(before)
 
 
-MANIFEST = _parsed()
+MANIFESTS = {domains: _parsed(domains) for domains in DOMAINS}
 
 
-def manifest_of(home: str) -> Any:
-    """The manifest, changed to that of a home. Of use once in a process."""
-    for source in MANIFEST.sources.values():
+def manifest_of(home: str, domains: str) -> Any:
+    """The manifest of some domains, changed to that of a home. Of use once in a process."""
+    manifest = MANIFESTS[domains]
+    for source in manifest.sources.values():
         source.relation_name = source.relation_name.replace(NOWHERE, home)
         for meta in (source.meta, source.config.meta):
             meta["external_location"] = meta["external_location"].replace(NOWHERE, home)
-    return MANIFEST
+    return manifest

@@ -1,6 +1,6 @@
 """The reference page of the metrics, docs/metrics.md, made from their one definition.
 
-That is `models/metrics/*.yml`: one file per published fact, with a semantic model and metrics.
+That is `models/metrics/`: one file per published fact, with a semantic model and metrics.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class Subject:
 def read_metrics() -> list[Subject]:
     """Every fact with its metrics, in the order of the files and of what is in them."""
     found = []
-    for path in sorted((PROJECT / "models" / "metrics").glob("*.yml")):
+    for path in sorted((PROJECT / "models" / "metrics").rglob("*.yml")):
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
         (model,) = document["semantic_models"]
         found.append(_subject(model, document["metrics"]))

@@ -36,7 +36,7 @@
             {%- set is_enough = is_enough ~ " or (cells.dimension in ('" ~ (['total'] + fact.safe) | join("', '")
                 ~ "') and " ~ rows ~ ' >= ' ~ var(metric.minimum[1]) ~ ')' -%}
         {%- endif -%}
-        case when {{ is_enough }} then {{ 'round(' ~ value ~ ', ' ~ metric.meta.decimals ~ ')' if 'decimals' in metric.meta else value }} end
+        case when {{ is_enough }} then {{ rounded(value, metric.meta.decimals) if 'decimals' in metric.meta else value }} end
     {%- endif -%}
 {%- endmacro -%}
 

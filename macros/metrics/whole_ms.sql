@@ -1,4 +1,4 @@
 {#- A duration in whole milliseconds, halves away from zero: more digits would be a fingerprint. -#}
 {%- macro whole_ms(expression) -%}
-    cast(round({{ expression }}) as int64)
+    cast({{ rounded(expression) }} as int64)
 {%- endmacro -%}

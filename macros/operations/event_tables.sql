@@ -1,7 +1,7 @@
 {#-
     Tables of events, and the silver models that take them up. dbt has to know these names before it
     reads the contracts, so they stand here too, once for all models that are about every table; the
-    build stops where a contract says otherwise.
+    build stops where a contract says otherwise. Of a domain that is not built, none.
 -#}
 {%- macro event_tables() -%}
     {%- set tables = {
@@ -20,7 +20,11 @@
             ) }}
         {%- endif -%}
     {%- endfor -%}
-    {{ return(tables) }}
+    {%- set built = {} -%}
+    {%- for name, models in tables.items() if is_built(models.silver) -%}
+        {%- do built.update({name: models}) -%}
+    {%- endfor -%}
+    {{ return(built) }}
 {%- endmacro -%}
 
 {#- The names of the tables, as a list in SQL. -#}

@@ -4,7 +4,7 @@
     for every metric, period, dimension and value.
 -#}
 {%- macro metrics_too_small(mart) -%}
-{%- for fact in var('metric_facts') %}
+{%- for fact in metric_facts() %}
 -- depends_on: {{ ref(fact) }}
 {%- endfor %}
 with

@@ -5,10 +5,9 @@
 Copies the bronze batches of SOURCE_HOME into TARGET_HOME in an order shuffled by SEED, and builds
 after each. The batches keep their times, so most become visible behind later ones. After every
 other build, what is there is merged. The batches are of TABLE, attempts where none is named, and of
-the tables beside it; built is the SELECTION, else all that a batch of attempts may change.
+the tables beside it; built is the SELECTION, else all.
 """
 
-import os
 import random
 import shutil
 import sys
@@ -18,19 +17,6 @@ from dbt.cli.main import dbtRunner
 
 from loaders.compaction.compact import compact
 from loaders.home import Home
-
-# What no batch of attempts changes: built with the first of them, and again in a long run alone.
-OTHERS = [
-    f"path:models/{of}"
-    for of in (
-        "silver/engagement",
-        "silver/gaming",
-        "gold/engagement",
-        "gold/gaming",
-        "gold_restricted",
-    )
-]
-IS_LONG = bool(os.environ.get("ASSAY_LONG"))
 
 
 def main(source: Path, target: Path, seed: int, table: str = "attempts", *selection: str) -> None:
@@ -42,8 +28,7 @@ def main(source: Path, target: Path, seed: int, table: str = "attempts", *select
     merged = 0
     for number, batch in enumerate(batches):
         arrive(source, target, batch)
-        less = ("--exclude", *OTHERS) if number and not IS_LONG else ()
-        run = dbt.invoke(["--quiet", "run", *(("--select", *selection) if selection else less)])
+        run = dbt.invoke(["--quiet", "run", *(("--select", *selection) if selection else ())])
         if not (seeded.success and run.success):
             raise SystemExit(f"build failed after {batch}")
         if number % 2:

@@ -22,7 +22,7 @@ from increments import arrive, batches_of
 from loaders.contracts import contract_of
 from loaders.home import Home, init_home
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("access_alone")]
 
 IS_LONG = bool(os.environ.get("ASSAY_LONG"))
 BATCHES = 20 if IS_LONG else 4

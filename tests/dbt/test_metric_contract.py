@@ -31,7 +31,7 @@ from loaders.gold.marts import thresholds
 from loaders.gold.metric_reference import read_metrics
 from loaders.home import Home, init_home
 
-FILES = sorted((PROJECT / "models" / "metrics").glob("*.yml"))
+FILES = sorted((PROJECT / "models" / "metrics").rglob("*.yml"))
 DIRECTIONS = {"up_is_good", "up_is_bad", "neutral"}
 ADDITIVE = {"count", "sum"}
 
@@ -88,7 +88,7 @@ def test_the_page_is_in_step() -> None:
 def test_what_may_not_be_published_stops_the_build(tmp_path: Path) -> None:
     """All of it is named at once, and the others are not."""
     project = copied_project(tmp_path)
-    path = project / "models/metrics/attempts.yml"
+    path = project / "models/metrics/access/attempts.yml"
     document = contract(path)
     plant_refused(document)
     write(path, document)
@@ -114,7 +114,7 @@ def test_a_domain_adds_metrics_by_yaml_alone(demo: Demo, tmp_path: Path) -> None
     folder = project / "models/silver/engagement"
     write(folder / f"{FACT}.yml", fact_of_points())
     (folder / f"{FACT}.sql").write_text(FACT_SQL, encoding="utf-8")
-    write(project / "models/metrics/points.yml", points())
+    write(project / "models/metrics/engagement/points.yml", points())
     change_facts(project, lambda facts: facts.append(FACT))
     home = Home(tmp_path / "home")
     shutil.copytree(demo.home.path, home.path, ignore=shutil.ignore_patterns("demo", "target"))

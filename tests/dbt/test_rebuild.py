@@ -21,7 +21,7 @@ from loaders.gold.marts import read_marts
 from loaders.home import Home, bronze_reader, init_home
 from loaders.landing.batches import land_file
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("access_alone")]
 
 ASSAY = Path(sys.executable).with_name("assay")
 STAGED = "silver.stg_access__attempts"

@@ -40,17 +40,7 @@ STRIDE = 1 if LONG else 17
 HALF_SILVER, HALF_GOLD = "int_access__duplicates", "attempts_hourly"
 KILLS = [(HALF_GOLD, False)] + [(HALF_SILVER, False), (HALF_SILVER, True)] * LONG
 # What is built in a long run alone.
-OTHERS = (
-    "path:models/gold/platform",
-    "path:models/silver/platform",
-    "path:models/silver/engagement",
-    "path:models/silver/gaming",
-    "path:models/silver/metrics",
-    "path:models/gold/engagement",
-    "path:models/gold/gaming",
-    "path:models/gold/metrics",
-    "path:models/gold_restricted",
-)
+OTHERS = [f"path:models/{of}" for of in ("*/platform", "*/metrics")]
 # When a row was computed, and what a mart says of the runs themselves.
 COMPUTED_AT = {"updated_at", "failed_runs"}
 

@@ -17,7 +17,7 @@ import pytest
 
 from loaders.demo import write_demo
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("access_alone")]
 
 DRIVER = Path(__file__).with_name("killed_refreshes.py")
 EVENTS = 3_000

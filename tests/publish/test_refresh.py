@@ -19,6 +19,8 @@ from loaders.gold.refresh import refresh
 from loaders.home import Home, bronze_reader
 from loaders.landing.batches import land_file
 
+pytestmark = pytest.mark.usefixtures("access_alone")
+
 ASSAY = Path(sys.executable).with_name("assay")
 ATTEMPT = {"timestamp": "2026-05-01T10:00:00Z", "action": "signup", "status": "success"}
 

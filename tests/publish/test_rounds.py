@@ -26,7 +26,7 @@ from loaders.gold.publish import current_release
 from loaders.home import Home, bronze_reader
 from loaders.landing.batches import land_file
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("access_alone")]
 
 BIN = Path(sys.executable).parent
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ round (\d+) hourly: (.+)\n")

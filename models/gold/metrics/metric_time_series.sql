@@ -6,7 +6,7 @@
 
 {%- set changed = changed_periods() %}
 
-{% for fact in var('metric_facts') -%}
+{% for fact in metric_facts() -%}
 -- depends_on: {{ ref(fact) }}
 {% endfor -%}
 -- depends_on: {{ ref('int_metrics__hours') }}

@@ -1,6 +1,6 @@
 {{ config(materialized='table') }}
 
-{% for fact in var('metric_facts') -%}
+{% for fact in metric_facts() -%}
 -- depends_on: {{ ref(fact) }}
 {% endfor %}
 -- The calendar of the semantic models: every hour of the days that any fact publishes.
