@@ -21,7 +21,7 @@ from loaders.books import read_books
 from loaders.gaps import Gap, read_gaps
 from loaders.home import Home, init_home
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("access_alone")]
+pytestmark = pytest.mark.slow
 
 IN_LEDGER = FIGURES[:4]
 # Not what reads bronze into silver: it would mend what is planted there.
