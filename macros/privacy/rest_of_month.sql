@@ -7,9 +7,9 @@
     and the published labels that stand before this one. Of the rest only two margins are shown then,
     its days and its values, each of k people, and never a value of a day.
 
-    That holds among days that hide the same values, so only these are merged with each other. Of a
-    day that alone hides a value, the month's figure would be the day's, and the day less it what is
-    left beside it there.
+    That holds among days that have the same values, told and hidden ones, so only these are merged
+    with each other. Of a day that alone hides a value, or alone has one, the month's figure would be
+    the day's, and the day less it what is left beside it there.
 -#}
 {%- macro rest_of_month(relation, subject, day, keys, label) -%}
 told_of_days as (
@@ -22,7 +22,14 @@ told_of_days as (
                 order by case when published_{{ label }} != 'Other' then published_{{ label }} end
             ),
             ''
-        ) as told_values
+        ) as told_values,
+        coalesce(
+            string_agg(
+                distinct case when published_{{ label }} = 'Other' then {{ label }} end, ','
+                order by case when published_{{ label }} = 'Other' then {{ label }} end
+            ),
+            ''
+        ) as hidden_values
     from {{ relation }}
     where is_published
     group by {{ ([day] + keys) | join(', ') }}
@@ -33,7 +40,8 @@ rest_of_month as (
 
     select
         {{ relation }}.*,
-        told_of_days.told_values
+        told_of_days.told_values,
+        told_of_days.hidden_values
     from {{ relation }}
     inner join told_of_days on {{ same(relation, 'told_of_days', [day] + keys) }}
     where {{ relation }}.is_published and {{ relation }}.published_{{ label }} = 'Other'
@@ -46,7 +54,7 @@ month_verdicts as (
         relation='rest_of_month',
         dimension=label,
         subject=subject,
-        partition_by=keys + ['told_values']
+        partition_by=keys + ['told_values', 'hidden_values']
     ) }}
 
 ),
@@ -66,6 +74,7 @@ by_month as (
         on
             {{ same(relation, 'month_verdicts', keys + [label]) }}
             and told_of_days.told_values = month_verdicts.told_values
+            and told_of_days.hidden_values = month_verdicts.hidden_values
 
 ),
 {%- endmacro -%}

@@ -10,7 +10,6 @@
 
 {%- set keys = ['period', 'period_start', 'channel'] %}
 {%- set statuses = ['delivered', 'failed', 'unheard'] %}
-{%- set hides = ['hides_delivered', 'hides_failed', 'hides_unheard'] %}
 
 with
 
@@ -26,50 +25,33 @@ placed as (
 
 ),
 
--- On a day a status is hidden where some are Other and none has it; in an hour, where none has it.
+told as (
+
+    select
+        *,
+        case when period = 'month' then month_status else status end as told_status
+    from placed
+
+),
+
+-- A status is hidden on a day of which some are Other and none has it; in an hour, where none has.
 counted as (
 
     select
         {{ keys | join(', ') }},
         count(*) as sent,
         {%- for status in statuses %}
-            count(case when status = '{{ status }}' then 1 end) as {{ status }},
-            count(
-                case
-                    when period = 'month' and status = 'Other' and month_status = '{{ status }}'
-                        then 1
-                end
-            ) as rest_{{ status }},
+            count(case when told_status = '{{ status }}' then 1 end) as {{ status }},
             case
-                when count(case when status = '{{ status }}' then 1 end) > 0 then 0
-                when period = 'hour' or count(case when status = 'Other' then 1 end) > 0 then 1
+                when count(case when told_status = '{{ status }}' then 1 end) > 0 then 0
+                when period = 'hour' or count(case when told_status = 'Other' then 1 end) > 0 then 1
                 else 0
-            end as hides_{{ status }},
-        {%- endfor %}
-        count(case when month_status = 'Other' then 1 end) as rest_other,
-        max(labelled_at) as labelled_at
-    from placed
-    where is_published
-    group by {{ keys | join(', ') }}, sent_on
-
-),
-
--- Days that hide the same are one rest of their month, which may tell a status, or all of them.
-rests as (
-
-    select
-        {{ keys | join(', ') }},
-        sum(sent) as sent,
-        {%- for status in statuses %}
-            sum({{ status }} + rest_{{ status }}) as {{ status }},
-            case
-                when period = 'month' and (sum(rest_{{ status }}) > 0 or sum(rest_other) = 0) then 0
-                else hides_{{ status }}
             end as lacks_{{ status }},
         {%- endfor %}
         max(labelled_at) as labelled_at
-    from counted
-    group by {{ (keys + hides) | join(', ') }}
+    from told
+    where is_published
+    group by {{ keys | join(', ') }}, sent_on
 
 ),
 
@@ -83,7 +65,7 @@ added_up as (
                 as {{ status }},
         {%- endfor %}
         max(labelled_at) as updated_at
-    from rests
+    from counted
     group by {{ keys | join(', ') }}
 
 ),
