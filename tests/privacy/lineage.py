@@ -1,8 +1,9 @@
 """Where the values of a column come from, read off the compiled SQL of the models.
 
-A value flows through functions, branches of a case, unions and joins. A predicate, a count, a rank
-says something about a value and does not pass it on; a hash passes on a pseudonym. What cannot be
-read is an error: a gate that does not know stays shut.
+A value flows through functions, branches of a case and unions, and by a join into what a list of
+constants has for it. A predicate, a count, a rank says something about a value and does not pass it
+on; a hash passes on a pseudonym. What cannot be read is an error: a gate that does not know stays
+shut.
 """
 
 from __future__ import annotations
@@ -104,6 +105,8 @@ class _Query:
         for lateral in select.args.get("laterals") or []:
             name, columns = inside._source(lateral)
             sources[name] = columns
+        for join in select.args.get("joins") or []:
+            inside._looked_up(join)
         found: dict[str, Value] = {}
         for at, projection in enumerate(select.expressions):
             star = projection.this if isinstance(projection, exp.Column) else projection
@@ -113,6 +116,17 @@ class _Query:
                 name = projection.alias_or_name.lower() or f"column {at}"
                 found[name] = inside._value(projection)
         return found
+
+    def _looked_up(self, join: exp.Join) -> None:
+        """What a list of constants gives for a value says that value: its columns are of it."""
+        sources, name = self.around[0], join.this.alias_or_name.lower()
+        if any(map(flows_of, sources[name].values())):
+            return
+        on = join.args.get("on")
+        keys = on.find_all(exp.Column) if on else []
+        flows = NOTHING.union(*(flows_of(self._value(key)) for key in keys))
+        if flows:
+            sources[name] = dict.fromkeys(sources[name], flows)
 
     def _all(self, star: exp.Star, projection: exp.Expression) -> dict[str, Value]:
         sources = self.around[0]
@@ -164,22 +178,10 @@ class _Query:
             return self._value(value.this)
         if isinstance(value, exp.Subquery | exp.Select | exp.SetOperation):
             return NOTHING.union(*map(flows_of, self.columns(value).values()))
-        if isinstance(value, _ABOUT):
-            return NOTHING
-        if isinstance(value, exp.Window | exp.Filter | exp.WithinGroup):
-            return self._value(value.this)
-        if isinstance(value, exp.Case):
-            branches = [branch.args["true"] for branch in value.args["ifs"]]
-            return self._union([*branches, value.args.get("default")])
-        if isinstance(value, exp.If):
-            return self._union([value.args["true"], value.args.get("false")])
-        flows = self._union(value.iter_expressions())
+        flows = NOTHING.union(*(flows_of(self._value(part)) for part in _returned(value)))
         if isinstance(value, _HASHES):
             return frozenset(replace(flow, is_hashed=True) for flow in flows)
         return flows
-
-    def _union(self, values: object) -> Flows:
-        return NOTHING.union(*(flows_of(self._value(value)) for value in values if value))
 
     def _item(self, bracket: exp.Bracket) -> Value:
         held = self._value(bracket.this)
@@ -201,6 +203,20 @@ class _Query:
                 if found:
                     return found[0] if len(found) == 1 else NOTHING.union(*map(flows_of, found))
         raise UnknownLineageError(f"{table}.{name}: no such column")
+
+
+def _returned(value: exp.Expression) -> list[exp.Expression]:
+    """The parts of an expression of which something is in what it returns."""
+    if isinstance(value, _ABOUT):
+        return []
+    if isinstance(value, exp.Window | exp.Filter | exp.WithinGroup):
+        return [value.this]
+    if isinstance(value, exp.Case):
+        parts = [branch.args["true"] for branch in value.args["ifs"]]
+        return [*parts, *filter(None, [value.args.get("default")])]
+    if isinstance(value, exp.If):
+        return [value.args["true"], *filter(None, [value.args.get("false")])]
+    return list(value.iter_expressions())
 
 
 def _path_of(table: exp.Table) -> str:

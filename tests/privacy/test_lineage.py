@@ -44,7 +44,8 @@ EXPLAINED = {
             "platform_events.occurred_at",
         )
     },
-    "top_contributors.contributor: the pseudonym of platform_events.user_id": "restricted",
+    "top_contributors.contributor: the pseudonym of platform_events.user_id": "of its own domain",
+    "top_contributors.points_band: platform_events.payload.points, sensitive, no label": "a band",
     "top_contributors.period_start: platform_events.occurred_at, quasi_identifier, no label": MONTH,
 }
 
@@ -66,13 +67,13 @@ def privacy_classes() -> dict[str, str]:
         if contract.payload:
             for field in (field for event in load_events() for field in event.fields):
                 for name in field.spellings:
-                    found[f"{table}.{contract.payload.name}.{name}"] = field.privacy
+                    found[f"{table}.{contract.payload}.{name}"] = field.privacy
     return found
 
 
 def given(nodes: Nodes) -> dict[str, Columns]:
     """What models are made of: bronze, by its files; seeds; the keys."""
-    tables: dict[str, Columns] = {"vault.salts": _safe("region", "version", "ipad", "opad")}
+    tables: dict[str, Columns] = {"main.salts": _safe("region", "version", "ipad", "opad")}
     for node in nodes.values():
         if node["resource_type"] == "source":
             columns = {
