@@ -7,31 +7,18 @@
     and the published labels that stand before this one. Of the rest only two margins are shown then,
     its days and its values, each of k people, and never a value of a day.
 
-    That holds among days that have the same values, told and hidden ones, so only these are merged
-    with each other. Of a day that alone hides a value, or alone has one, the month's figure would be
-    the day's, and the day less it what is left beside it there.
+    That holds among days that hide the same values, so only these are merged with each other. Of a
+    day that alone hides a value, the month's figure would be the day's, and the day less it what is
+    left beside it there.
 -#}
 {%- macro rest_of_month(relation, subject, day, keys, label) -%}
-told_of_days as (
+hidden_by_days as (
 
     select
         {{ ([day] + keys) | join(', ') }},
-        coalesce(
-            string_agg(
-                distinct case when published_{{ label }} != 'Other' then published_{{ label }} end, ','
-                order by case when published_{{ label }} != 'Other' then published_{{ label }} end
-            ),
-            ''
-        ) as told_values,
-        coalesce(
-            string_agg(
-                distinct case when published_{{ label }} = 'Other' then {{ label }} end, ','
-                order by case when published_{{ label }} = 'Other' then {{ label }} end
-            ),
-            ''
-        ) as hidden_values
+        string_agg(distinct {{ label }}, ',' order by {{ label }}) as hidden_values
     from {{ relation }}
-    where is_published
+    where is_published and published_{{ label }} = 'Other'
     group by {{ ([day] + keys) | join(', ') }}
 
 ),
@@ -40,10 +27,9 @@ rest_of_month as (
 
     select
         {{ relation }}.*,
-        told_of_days.told_values,
-        told_of_days.hidden_values
+        hidden_by_days.hidden_values
     from {{ relation }}
-    inner join told_of_days on {{ same(relation, 'told_of_days', [day] + keys) }}
+    inner join hidden_by_days on {{ same(relation, 'hidden_by_days', [day] + keys) }}
     where {{ relation }}.is_published and {{ relation }}.published_{{ label }} = 'Other'
 
 ),
@@ -54,7 +40,7 @@ month_verdicts as (
         relation='rest_of_month',
         dimension=label,
         subject=subject,
-        partition_by=keys + ['told_values', 'hidden_values']
+        partition_by=keys + ['hidden_values']
     ) }}
 
 ),
@@ -69,12 +55,11 @@ by_month as (
             else 'Other'
         end as month_{{ label }}
     from {{ relation }}
-    left join told_of_days on {{ same(relation, 'told_of_days', [day] + keys) }}
+    left join hidden_by_days on {{ same(relation, 'hidden_by_days', [day] + keys) }}
     left join month_verdicts
         on
             {{ same(relation, 'month_verdicts', keys + [label]) }}
-            and told_of_days.told_values = month_verdicts.told_values
-            and told_of_days.hidden_values = month_verdicts.hidden_values
+            and hidden_by_days.hidden_values = month_verdicts.hidden_values
 
 ),
 {%- endmacro -%}
