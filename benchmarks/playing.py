@@ -16,7 +16,7 @@ import statistics
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from string import Template
 
@@ -37,21 +37,14 @@ BY_HAND = Path(__file__).with_name("by_hand.sql")
 FROM_GOLD = "select * from gold.retention_cohorts where day in (1, 7, 30)"
 FROM_SILVER = """
     select
-        cohort_kind, cohort_date, brand, count(*) as size,
-        count(*) filter (days_active[1]) as d1,
-        count(*) filter (days_active[2]) as d7,
-        count(*) filter (days_active[3]) as d30
-    from (
-        select
-            members.cohort_kind, members.cohort_date, members.brand, members.user_key,
-            [
-                bool_or(active.active_on - members.cohort_date = day) for day in [1, 7, 30]
-            ] as days_active
-        from silver.int_gaming__cohorts as members
-        left join silver.int_gaming__published_play_days as active
-            on members.user_key = active.user_key and members.brand = active.brand
-        group by all
-    )
+        members.cohort_kind, members.cohort_date, members.brand,
+        count(distinct members.user_key) as size,
+        count(distinct members.user_key) filter (active_on - cohort_date = 1) as d1,
+        count(distinct members.user_key) filter (active_on - cohort_date = 7) as d7,
+        count(distinct members.user_key) filter (active_on - cohort_date = 30) as d30
+    from silver.int_gaming__cohorts as members
+    left join silver.int_gaming__published_play_days as active
+        on members.user_key = active.user_key and members.brand = active.brand
     group by all
 """
 
@@ -64,6 +57,7 @@ def main(events: int = 10_000_000, new: int = 100_000) -> None:
         _make(base, events, new)
         home, _ = init_home(base / "home")
         began = time.monotonic()
+        land_file(home, "fx_rates", base / "rates.csv")
         for file in sorted(base.glob("first-*")):
             land_file(home, "platform_events", file)
         print(f"{BATCHES} batches landed in {time.monotonic() - began:.1f} s", flush=True)
@@ -95,6 +89,9 @@ def main(events: int = 10_000_000, new: int = 100_000) -> None:
 def _make(base: Path, events: int, new: int) -> None:
     """Files of what is there at first, and of what each round brings: the newest, and late ones."""
     end = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
+    days = [f"{end - timedelta(days=day):%Y-%m-%d}" for day in range(DAYS + 2)]
+    rates = ["rate_date,currency,rate", *(f"{day},TRY,0.02" for day in days)]
+    (base / "rates.csv").write_text("\n".join(rates), encoding="utf-8")
     bets = (events + ROUNDS * new) // 2
     late = round(ROUNDS * new * LATE_SHARE)
     with connect() as connection:

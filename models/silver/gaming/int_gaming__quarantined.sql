@@ -1,6 +1,7 @@
 {{ config(materialized='table') }}
 
--- All events of a bet or a payment share its fate.
+-- All events of a bet or a payment share its fate; an entry of a wallet has its own, though it may
+-- name the payment that it is of.
 with
 
 events as (
@@ -55,6 +56,7 @@ faulty as (
         payments.fault
     from events
     inner join payments on {{ same('events', 'payments', ['brand', 'payment_key']) }}
+    where events.event_type like 'payment.%'
     union all
     select
         event_id,
