@@ -21,7 +21,7 @@ from loaders.home import Home, init_home
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]  # as many builds as batches
 
-BATCHES = 20 if os.environ.get("ASSAY_LONG") else 6
+BATCHES = 20 if os.environ.get("ASSAY_LONG") else 4
 SELECTION = ("+path:models/gold/gaming", "+path:models/silver/gaming")
 # When a row was computed is not what it says.
 COMPUTED_AT = {"updated_at", "labelled_at"}

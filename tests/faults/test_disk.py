@@ -37,7 +37,7 @@ def events(folder: Path) -> Path:
     file = folder / "events.jsonl"
     good = {"timestamp": "2026-05-04T08:00:00Z", "action": "login", "status": "success"}
     lines = [json.dumps({"event_id": f"e{n}", **good}) for n in range(ROWS)]
-    file.write_text("\n".join([*lines, *["no json"] * REFUSED]))
+    file.write_text("\n".join([*lines, *["no json"] * REFUSED, ""]))
     return file
 
 
@@ -96,7 +96,7 @@ def fail_at_every_step(folder: Path, code: int, stays: bool, last: int = 1 << 60
 
     Landing writes each Parquet file in hundreds of small pieces, so of the writes a short run
     takes every 1,000th and the last ones; of all else, each. `last` is how many operations to try;
-    where it is not said, a short run takes every second: the others where the failure stays.
+    where it is not said, a short run takes every fourth: others where the failure stays.
     """
     file = events(folder)
     init_home(folder / "template")
@@ -105,7 +105,7 @@ def fail_at_every_step(folder: Path, code: int, stays: bool, last: int = 1 << 60
     skipped = set() if IS_LONG else set(writes) - {*writes[::1000], *writes[-4:]}
     tried = range(max(1, len(operations) - last + 1), len(operations) + 1)
     if not IS_LONG and last > len(operations):
-        skipped |= {at for at in tried if at % 2 != stays}
+        skipped |= {at for at in tried if at % 4 != 2 * stays}
     for at in (at for at in tried if at not in skipped):
         home, done, (exit_code, said) = _fail(folder, at, code, stays, file)
         where = f"operation {at}, {done[at - 1]}"
