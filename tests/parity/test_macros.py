@@ -152,6 +152,14 @@ BLOCKS = (
     "timed_blocks('plays', 'person_key', ['day', 'brand'], 'region', ['provider_id', 'game_id'], "
     "'settled_at', weight='stake_minor', cube=['device', 'geo'], k=3)"
 )
+CLASSES = (
+    "k_generalize('plays', 'person_key', ['brand'], [['provider_id', 'device'], "
+    "['region', 'device'], ['region', 'day']], ['place', 'device'], k=7)"
+)
+ALIKE = [
+    "test_dominance('plays', ['game_id', 'device'], 'person_key', 'stake_minor')",
+    "test_l_diverse('plays', ['game_id', 'device'], 'geo', 'person_key')",
+]
 
 
 @pytest.fixture(scope="module")
@@ -159,6 +167,7 @@ def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
     with pytest.MonkeyPatch.context() as patch, StandIn(CLOUD_PROJECT) as standin:
         patch.setenv("BIGQUERY_EMULATOR_HOST", standin.endpoint)
         calls = [*(call for call, _ in CASES), HMAC, *PERCENTILES, DISTANCE, ERROR, BLOCKS]
+        calls += [CLASSES, *ALIKE]
         yield Engines(standin, tmp_path_factory.mktemp("macros"), calls)
 
 
@@ -223,16 +232,41 @@ def random_play(rng: random.Random, number: int) -> str:
     return PLAY.format(number, brand, person, *moment, stake, *names)
 
 
+def random_plays(seed: int | None = None) -> str:
+    rng = random.Random(seed := seed or random.SystemRandom().randrange(2**32))
+    print(f"plays made with seed {seed}")
+    return " union all ".join(random_play(rng, number) for number in range(500))
+
+
 def test_rows_are_told_alike(engines: Engines) -> None:
     """Random plays have the same labels on both engines, each of several."""
-    seed = random.SystemRandom().randrange(2**32)
-    print(f"plays made with seed {seed}")
-    rng = random.Random(seed)
-    plays = " union all ".join(random_play(rng, number) for number in range(500))
+    plays = random_plays()
     told = "told as (select * from blocks) select * from told order by number"
     ours, theirs = engines.rows(*engines.sql(BLOCKS, f"with plays as ({plays}), {{}} {told}"))
     assert [tuple(map(in_utc, row)) for row in ours] == theirs
     assert min(len(set(column)) for column in list(zip(*ours, strict=True))[11:]) > 1
+
+
+def test_classes_are_the_same(engines: Engines) -> None:
+    """Plays of a seed that needs every level are generalized alike on both engines."""
+    told = (
+        "told as (select number, gen_level, published_place, published_device, is_published "
+        "from classes) select * from told order by number"
+    )
+    query = f"with plays as ({random_plays(SEED_OF_ALL_LEVELS)}), {{}} {told}"
+    ours, theirs = engines.rows(*engines.sql(CLASSES, query))
+    assert ours == theirs
+    assert {(level, shown) for _, level, _, _, shown in ours} == {
+        *((level, True) for level in (1, 2, 3, 4)),
+        (4, False),
+    }
+
+
+def test_cells_that_tell_too_much_are_the_same(engines: Engines) -> None:
+    for call in ALIKE:
+        query = f"with plays as ({random_plays()}) select * from ({{}}) as cells"
+        ours, theirs = engines.rows(*engines.sql(call, query))
+        assert ours == theirs != []
 
 
 def test_an_error_says_what_it_was_told_to(engines: Engines) -> None:
