@@ -349,7 +349,10 @@ def test_no_other_guard_goes_red(group: int, runs: list[Run]) -> None:
 def test_every_generic_guard_has_a_fault() -> None:
     """A guard without a planted fault proves nothing: one that is added must be added here."""
     guards = {path.stem for folder in ("generic", "singular") for path in sql_of(folder)}
-    assert guards == {fault.guard for fault in FAULTS.values()} | set(MADE_UP)
+    assert guards == {fault.guard for fault in FAULTS.values()} | {
+        *MADE_UP,
+        "differentially_private",
+    }
 
 
 # Guards on rows of their own: a call, and how many cells of one it finds, whose people have amounts
@@ -381,6 +384,34 @@ MADE_UP = {
         ],
     ),
 }
+
+
+# Rows of a report with noise: quarter, year, epsilon, scale, figure, and how far the bounds are.
+RELEASES = [
+    (0, [("q1", 2026, 0.5, 6.0, 40, 18), ("q1", 2026, 0.5, 6.0, -3, 18)]),
+    (0, [(f"q{n}", 2026, 0.5, 6.0, 40, 18) for n in range(4)]),
+    (0, [(f"q{n}", 2021 + n, 0.5, 6.0, None, 0) for n in range(5)]),
+    (1, [("q1", 2026, 0.5, 5.9, 40, 18)]),
+    (1, [("q1", 2026, 0.5, 6.0, 40, 0)]),
+    (5, [(f"q{n}", 2026, 0.5, 6.0, 40, 18) for n in range(5)]),
+]
+
+
+def test_the_guard_of_releases_sees_their_faults() -> None:
+    statement = compile_inline(x="{{ test_differentially_private('made') }}")["x"]
+    for expected, figures in RELEASES:
+        rows = ", ".join(
+            f"('{release}', date '{year}-01-01', {epsilon}, {scale}, 3, {value or 'null'}, "
+            f"{value or 'null'} - {off}, {value or 'null'} + {off})"
+            for release, year, epsilon, scale, value, off in figures
+        )
+        with sandbox() as connection:
+            found = connection.execute(
+                "with made as (from (values " + rows + ") as t (release_id, period_start, epsilon, "
+                "noise_scale, cells_per_person, claimants, lower_bound, upper_bound)) "
+                f"select * from ({statement})"
+            ).fetchall()
+        assert found == ([(expected,)] if expected else []), figures
 
 
 def test_guards_of_one_cell_see_their_faults() -> None:
