@@ -19,6 +19,7 @@ from loaders.cli.land import land
 from loaders.cli.ledger import ledger
 from loaders.cli.metrics import show_metrics
 from loaders.cli.rebuild import rebuild_days
+from loaders.cli.release import release_report
 from loaders.cli.replay import replay_letters
 from loaders.cli.report import report
 from loaders.cli.suppression import explain_suppression
@@ -51,5 +52,6 @@ for command in (
     vault_group,
     audit_group,
     report,
+    release_report,
 ):
     main.add_command(command)

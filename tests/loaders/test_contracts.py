@@ -83,6 +83,18 @@ REQUIRED = {
         "success",
     },
     "pipeline_runs": {"run_id", "pipeline_id", "pipeline_name", "stage", "status", "started_at"},
+    "public_claim_releases": {
+        "release_id",
+        "period_start",
+        "claim_type",
+        "region",
+        "epsilon",
+        "delta",
+        "noise_scale",
+        "cells_per_person",
+        "mechanism",
+        "released_at",
+    },
 }
 ATTEMPT_FIELDS = [
     *("event_id", "timestamp", "action", "status", "user_agent", "ip", "geo", "as_country_code"),

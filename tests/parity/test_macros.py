@@ -156,6 +156,26 @@ BLOCKS = (
     "timed_blocks('plays', 'person_key', ['day', 'brand'], 'region', ['provider_id', 'game_id'], "
     "'settled_at', weight='stake_minor', cube=['device', 'geo'], k=3)"
 )
+CLASSES = (
+    "k_generalize('plays', 'person_key', ['brand'], [['provider_id', 'device'], "
+    "['region', 'device'], ['region', 'day']], ['place', 'device'], k=2)"
+)
+# Brand, provider, region and device of one person's play, and how it is told.
+PEOPLE = [
+    *[("x p1 r1 d1", (1, "p1", "d1", True))] * 3,
+    *[(f"x {provider} r1 d2", (2, "r1", "d2", True)) for provider in ("p2", "p3")],
+    *[(f"x {provider} r1 d1", (2, "r1 (other)", "d1", True)) for provider in ("p4", "p5")],
+    *[(f"x p6 r2 {device}", (3, "r2", "2026-05-04", True)) for device in ("d3", "d4")],
+    *[(f"x p7 {region} {region}", (4, "Other", "Other", True)) for region in ("r3", "r4")],
+    ("y p1 r1 d1", (4, "Other", "Other", False)),
+    # One of them cannot hide alone, so the others are Other as well.
+    *[(f"z {provider} r1 d1", (4, "Other", "Other", True)) for provider in ("p1", "p1")],
+    ("z p2 r2 d2", (4, "Other", "Other", True)),
+]
+ALIKE = [
+    "test_dominance('plays', ['game_id', 'device'], 'person_key', 'stake_minor')",
+    "test_l_diverse('plays', ['game_id', 'device'], 'geo', 'person_key')",
+]
 
 
 @pytest.fixture(scope="module")
@@ -163,6 +183,7 @@ def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
     with pytest.MonkeyPatch.context() as patch, StandIn(CLOUD_PROJECT) as standin:
         patch.setenv("BIGQUERY_EMULATOR_HOST", standin.endpoint)
         calls = [*(call for call, _ in CASES), HMAC, *PERCENTILES, DISTANCE, ERROR, BLOCKS]
+        calls += [CLASSES, *ALIKE]
         yield Engines(standin, tmp_path_factory.mktemp("macros"), calls)
 
 
@@ -227,16 +248,41 @@ def random_play(rng: random.Random, number: int) -> str:
     return PLAY.format(number, brand, person, *moment, stake, *names)
 
 
-def test_rows_are_told_alike(engines: Engines) -> None:
-    """Random plays have the same labels on both engines, each of several."""
+def random_plays() -> str:
     seed = random.SystemRandom().randrange(2**32)
     print(f"plays made with seed {seed}")
     rng = random.Random(seed)
-    plays = " union all ".join(random_play(rng, number) for number in range(500))
+    return " union all ".join(random_play(rng, number) for number in range(500))
+
+
+def test_rows_are_told_alike(engines: Engines) -> None:
+    """Random plays have the same labels on both engines, each of several."""
+    plays = random_plays()
     told = "told as (select * from blocks) select * from told order by number"
     ours, theirs = engines.rows(*engines.sql(BLOCKS, f"with plays as ({plays}), {{}} {told}"))
     assert [tuple(map(in_utc, row)) for row in ours] == theirs
     assert min(len(set(column)) for column in list(zip(*ours, strict=True))[11:]) > 1
+
+
+def test_people_are_generalized_as_by_hand(engines: Engines) -> None:
+    plays = " union all ".join(
+        f"select {n} as number, 'person {n}' as person_key, date '2026-05-04' as day, "
+        "'{}' as brand, '{}' as provider_id, '{}' as region, '{}' as device".format(*words.split())
+        for n, (words, _) in enumerate(PEOPLE)
+    )
+    told = (
+        "told as (select number, gen_level, published_place, published_device, is_published "
+        "from classes) select * from told order by number"
+    )
+    ours, theirs = engines.rows(*engines.sql(CLASSES, f"with plays as ({plays}), {{}} {told}"))
+    assert ours == theirs == [(n, *labels) for n, (_, labels) in enumerate(PEOPLE)]
+
+
+def test_cells_that_tell_too_much_are_the_same(engines: Engines) -> None:
+    for call in ALIKE:
+        query = f"with plays as ({random_plays()}) select * from ({{}}) as cells"
+        ours, theirs = engines.rows(*engines.sql(call, query))
+        assert ours == theirs != []
 
 
 def test_an_error_says_what_it_was_told_to(engines: Engines) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from compiled import compile_inline, sandbox
 from conftest import PROJECT, Demo, run_dbt
 
 from loaders.home import Home
@@ -348,7 +349,85 @@ def test_no_other_guard_goes_red(group: int, runs: list[Run]) -> None:
 def test_every_generic_guard_has_a_fault() -> None:
     """A guard without a planted fault proves nothing: one that is added must be added here."""
     guards = {path.stem for folder in ("generic", "singular") for path in sql_of(folder)}
-    assert guards == {fault.guard for fault in FAULTS.values()}
+    assert guards == {fault.guard for fault in FAULTS.values()} | {
+        *MADE_UP,
+        "differentially_private",
+    }
+
+
+# Guards on rows of their own: a call, and how many cells of one it finds, whose people have amounts
+# or words.
+MADE_UP = {
+    "dominance": (
+        "cell=['cell'], subject='person', measure='x'",
+        [
+            (0, [("a", 50), ("b", 25), ("c", 25)]),
+            (1, [("a", 51), ("b", 25), ("c", 24)]),
+            (1, [("a", 30), ("a", 21), ("b", 25), ("c", 24)]),
+            (1, [("a", 51), ("b", -25), ("c", 24)]),
+            (0, [("a", 100), ("b", 100), ("c", 15)]),
+            (1, [("a", 100), ("b", 100), ("c", 14)]),
+            (1, [("a", 100), ("b", 100)]),
+            (1, [(None, 30), (None, 30), ("b", 25), ("c", 25)]),
+            (0, [("a", 0), ("b", None)]),
+        ],
+    ),
+    "l_diverse": (
+        "cell=['cell'], subject='person', sensitive='x'",
+        [
+            (0, [("a", "'u'"), ("b", "'u'"), ("c", "'u'"), ("d", "'u'"), ("e", "'v'")]),
+            (1, [(n, "'u'") for n in "abcde"] + [("f", "'v'")]),
+            (1, [(n, "'u'") for n in "abcd"] + [("a", "'v'")]),
+            (1, [("a", "'u'"), ("b", "'u'")]),
+            (1, [("a", "'u'"), ("b", None)]),
+            (1, [("a", None), ("b", None)]),
+        ],
+    ),
+}
+
+
+# Rows of a report with noise: quarter, year, epsilon, scale, figure, and how far the bounds are.
+RELEASES = [
+    (0, [("q1", 2026, 0.5, 6.0, 40, 18), ("q1", 2026, 0.5, 6.0, -3, 18)]),
+    (0, [(f"q{n}", 2026, 0.5, 6.0, 40, 18) for n in range(4)]),
+    (0, [(f"q{n}", 2021 + n, 0.5, 6.0, None, 0) for n in range(5)]),
+    (1, [("q1", 2026, 0.5, 5.9, 40, 18)]),
+    (1, [("q1", 2026, 0.5, 6.0, 40, 0)]),
+    (5, [(f"q{n}", 2026, 0.5, 6.0, 40, 18) for n in range(5)]),
+]
+
+
+def test_the_guard_of_releases_sees_their_faults() -> None:
+    statement = compile_inline(x="{{ test_differentially_private('made') }}")["x"]
+    for expected, figures in RELEASES:
+        rows = ", ".join(
+            f"('{release}', date '{year}-01-01', {epsilon}, {scale}, 3, {value or 'null'}, "
+            f"{value or 'null'} - {off}, {value or 'null'} + {off})"
+            for release, year, epsilon, scale, value, off in figures
+        )
+        with sandbox() as connection:
+            found = connection.execute(
+                "with made as (from (values " + rows + ") as t (release_id, period_start, epsilon, "
+                "noise_scale, cells_per_person, claimants, lower_bound, upper_bound)) "
+                f"select * from ({statement})"
+            ).fetchall()
+        assert found == ([(expected,)] if expected else []), figures
+
+
+def test_guards_of_one_cell_see_their_faults() -> None:
+    calls = {name: f"{{{{ test_{name}('made', {MADE_UP[name][0]}) }}}}" for name in MADE_UP}
+    for name, statement in compile_inline(**calls).items():
+        for expected, people in MADE_UP[name][1]:
+            rows = ", ".join(
+                f"(1, {'null' if who is None else repr(who)}, {'null' if x is None else x})"
+                for who, x in people
+            )
+            with sandbox() as connection:
+                found = connection.execute(
+                    f"with made as (from (values {rows}) as t (cell, person, x)) "
+                    f"select * from ({statement})"
+                ).fetchall()
+            assert found == [(1,)] * expected, (name, people)
 
 
 def sql_of(folder: str) -> list[Path]:
