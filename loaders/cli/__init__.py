@@ -21,6 +21,7 @@ from loaders.cli.metrics import show_metrics
 from loaders.cli.rebuild import rebuild_days
 from loaders.cli.replay import replay_letters
 from loaders.cli.report import report
+from loaders.cli.retain import retain_home
 from loaders.cli.suppression import explain_suppression
 from loaders.cli.vault import vault_group
 
@@ -45,6 +46,7 @@ for command in (
     refresh_gold,
     rebuild_days,
     replay_letters,
+    retain_home,
     show_status,
     show_metrics,
     explain_suppression,
