@@ -180,7 +180,10 @@ def _of_table(held: dict[str, str]) -> str:
 
 
 def count_silver(home: Home, connection: duckdb.DuckDBPyConnection) -> str | None:
-    """Make the tables `silver` and `last_build` of a connection from the warehouse, empty if it cannot be read."""
+    """Make the tables `silver` and `last_build` of a connection, empty if there is no warehouse.
+
+    Returns a note in that case.
+    """
     connection.execute(
         "create table silver (batch_id varchar, kept bigint, others bigint, line_total hugeint)"
     )

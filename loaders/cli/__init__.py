@@ -13,6 +13,7 @@ from loaders.cli.collect import collect, token_group
 from loaders.cli.common import Commands
 from loaders.cli.compact import compact_bronze
 from loaders.cli.contracts import contracts_group
+from loaders.cli.erase import erase_person
 from loaders.cli.gold import publish_gold, refresh_gold
 from loaders.cli.home import demo_data, init, show_status
 from loaders.cli.land import land
@@ -45,6 +46,7 @@ for command in (
     publish_gold,
     refresh_gold,
     rebuild_days,
+    erase_person,
     replay_letters,
     retain_home,
     show_status,

@@ -18,10 +18,10 @@ _ON_BIGQUERY = "nothing. Its partitions expire by themselves, see docs/retention
 
 def _periods(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dict[str, int]:
     """`TABLE=DAYS`, several times."""
-    found = {}
+    found: dict[str, int] = {}
     for one in given:
-        table, _, days = one.partition("=")
-        if not days.isdigit() or not int(days):
+        table, sign, days = one.partition("=")
+        if not sign or not days.isdigit() or not int(days):
             raise click.BadParameter("Give TABLE=DAYS, for example attempts=30.")
         found[table] = int(days)
     return found
