@@ -91,7 +91,7 @@ class Subject:
         """Those of all domains of silver in which the kind is hashed, under every key."""
         return {
             link
-            for domain in _domains(self.kind)
+            for domain in domains(self.kind)
             for value in self.values
             for cleaned in self._cleaned(value)
             for link in chain(domain, cleaned, keys)
@@ -153,7 +153,7 @@ def restricted_pseudonyms(known: set[str], keys: list[Key]) -> set[str]:
     }
 
 
-def _domains(kind: str) -> set[str]:
+def domains(kind: str) -> set[str]:
     """`access.email`: the domain of the silver model that takes up the column."""
     return {
         f"{contract.silver.split('__')[0].split('_')[1]}.{kind}"
