@@ -17,9 +17,7 @@ from loaders.gold.marts import thresholds
 from loaders.gold.turns import WAIT_SECONDS
 from loaders.home import open_duckdb_home
 
-_ON_BIGQUERY = (
-    "the statements of docs/retention.md, by hand. What landed there is not erased from here"
-)
+_ON_BIGQUERY = "by hand, in every place that docs/retention.md names. Nothing was erased"
 
 
 @click.command("erase")
