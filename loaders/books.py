@@ -74,7 +74,7 @@ def read_books(home: Home) -> tuple[list[BatchBooks], str | None]:
     connection = connect()
     for name, sums in _read_bronze(home).items():
         connection.register(name, sums)
-    note = _count_silver(home, connection)
+    note = count_silver(home, connection)
     rows = connection.execute(
         """
         with batches as (
@@ -122,15 +122,8 @@ def _read_bronze(home: Home) -> dict[str, pa.Table]:
     Batches of which bronze forgets rows by now, since they are past a table's retention, are in
     none of the three.
     """
-    dead_letters = contract_of("dead_letters")
-    held = {
-        contract.table: bronze.held(home, min(contract.retention_days, dead_letters.retention_days))
-        for contract in load_contracts().values()
-        if contract.silver
-    }
-    of_table = " or ".join(
-        f"(table_name = {quote(table)} and {condition})" for table, condition in held.items()
-    )
+    held = _held(home)
+    of_table = _of_table(held)
     events = " union all ".join(
         f"select batch_id, {quote(table)} as table_name, "
         f"{quote(contract_of(table).silver or '')} as silver_model, count(*) as row_total, "
@@ -161,8 +154,36 @@ def _read_bronze(home: Home) -> dict[str, pa.Table]:
     }
 
 
-def _count_silver(home: Home, connection: duckdb.DuckDBPyConnection) -> str | None:
-    """Make the tables `silver` and `last_build` from the warehouse, empty if it cannot be read."""
+def read_expired(home: Home) -> tuple[int, int]:
+    """How many batches of the ledger bronze has forgotten by now, and how many rows they had."""
+    held = _held(home)
+    found = bronze.query(
+        home,
+        ["landing_ledger"],
+        "select count(*) as batches, coalesce(sum(accepted), 0) as row_total "
+        "from bronze.landing_ledger "
+        f"where table_name in ({', '.join(map(quote, held))}) and not ({_of_table(held)})",
+    ).to_pylist()
+    return int(found[0]["batches"]), int(found[0]["row_total"])
+
+
+def _held(home: Home) -> dict[str, str]:
+    """The condition under which bronze still has all of what landed, by table of events."""
+    tables = [contract.table for contract in load_contracts().values() if contract.silver]
+    return {table: bronze.held(home, table) for table in tables}
+
+
+def _of_table(held: dict[str, str]) -> str:
+    return " or ".join(
+        f"(table_name = {quote(table)} and {condition})" for table, condition in held.items()
+    )
+
+
+def count_silver(home: Home, connection: duckdb.DuckDBPyConnection) -> str | None:
+    """Make the tables `silver` and `last_build` of a connection, empty if there is no warehouse.
+
+    Returns a note in that case.
+    """
     connection.execute(
         "create table silver (batch_id varchar, kept bigint, others bigint, line_total hugeint)"
     )

@@ -108,9 +108,9 @@ def query(home: Home, tables: Iterable[str], sql: str, **parameters: Any) -> pa.
     return sink_of(home).query(tables, sql, **parameters)
 
 
-def held(home: Home, retention_days: int) -> str:
-    """The condition, in SQL, under which rows of this retention are still there for sure."""
-    return sink_of(home).held(retention_days)
+def held(home: Home, table: str) -> str:
+    """The condition, in SQL, under which all that landed for a table is there for sure."""
+    return sink_of(home).held(table)
 
 
 def recover(home: Home) -> int:

@@ -21,9 +21,11 @@ TABLES = ("attempts", "dead_letters", "landing_ledger")
 Rows = Counter[tuple[str, int]]  # batch and line
 
 
-def land_small(home: Home, rows: int = 2, letters: int = 1) -> str:
+def land_small(
+    home: Home, rows: int = 2, letters: int = 1, now: datetime = NOW, table: str = "attempts"
+) -> str:
     """Land a batch of some rows and dead letters by landing's own way. Returns its id."""
-    batch_id, now = uuid.uuid4().hex, NOW
+    batch_id = uuid.uuid4().hex
     common = {
         "batch_id": batch_id,
         "ingested_at": now,
@@ -32,13 +34,13 @@ def land_small(home: Home, rows: int = 2, letters: int = 1) -> str:
     }
     attempt = {"timestamp": now, "action": "login", "status": "success", "payload_hash": "0"}
     letter = {
-        "table_name": "attempts",
+        "table_name": table,
         "code": "payload_malformed",
         "received_at": now,
         "attempts": 1,
     }
     line = {
-        "table_name": "attempts",
+        "table_name": table,
         "received": rows + letters,
         "accepted": rows,
         "rejected": letters,
@@ -49,9 +51,7 @@ def land_small(home: Home, rows: int = 2, letters: int = 1) -> str:
         "finished_at": now,
     }
     written: dict[str, list[dict[str, Any]]] = {
-        "attempts": [
-            {**attempt, "event_id": f"{batch_id}-{n}", "line_number": n} for n in range(rows)
-        ],
+        table: [{**attempt, "event_id": f"{batch_id}-{n}", "line_number": n} for n in range(rows)],
         "dead_letters": [
             {**letter, "dead_letter_id": f"{batch_id}-{n}", "line_number": rows + n, "raw": b"{"}
             for n in range(letters)
@@ -60,11 +60,11 @@ def land_small(home: Home, rows: int = 2, letters: int = 1) -> str:
     }
     with batch_lock(home, batch_id):
         batch = Batch(home, batch_id, now)
-        for table, found in written.items():
+        for name, found in written.items():
             if found:
-                schema = contract_of(table).arrow_schema
+                schema = contract_of(name).arrow_schema
                 full = [{**common, **row} for row in found]
-                batch.append(table, pa.Table.from_pylist(full, schema=schema))
+                batch.append(name, pa.Table.from_pylist(full, schema=schema))
         batch.commit()
     return batch_id
 

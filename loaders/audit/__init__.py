@@ -77,9 +77,9 @@ def verify(home: Home, noted: tuple[str, ...] = ()) -> Audited:
     with _alone(home):
         last = _last(home)
         bronze.recover(home)
-        entries = _entries(home)
+        entries = read_entries(home)
     kept = Head(last["producer"], last["sequence"], last["hash"]) if last else None
-    found = problems(entries, kept, noted)
+    found = problems(entries, kept, noted, contract_of(_TABLE).lock_days or 0)
     if entries and not kept:
         found.append("no head is kept: whether the end was cut off cannot be told")
     return Audited(len(entries), kept, found)
@@ -169,10 +169,11 @@ def _adopted(home: Home) -> Entry | None:
     if home.bigquery:
         return None
     bronze.recover(home)
-    return max(_entries(home), key=lambda e: (e["timestamp"], e["sequence"]), default=None)
+    return max(read_entries(home), key=lambda e: (e["timestamp"], e["sequence"]), default=None)
 
 
-def _entries(home: Home) -> list[Entry]:
+def read_entries(home: Home) -> list[Entry]:
+    """Every entry in bronze, of all chains, in no order."""
     columns = [column.name for column in contract_of(_TABLE).columns]
     # BigQuery does not take the name `hash` in a statement as it is.
     found = bronze.query(home, [_TABLE], f"select * from bronze.{_TABLE}")

@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 GENESIS = "0" * 64
@@ -46,23 +46,58 @@ def hashed(entry: Entry) -> str:
     return hashlib.sha256(canonical(entry)).hexdigest()
 
 
-def problems(entries: Iterable[Entry], kept: Head | None, noted: Iterable[str] = ()) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """What a chain says of its first entries once they have expired: an entry that is still there.
+
+    `count` are the entries that went with it, up to number `last`, whose hash the next one follows;
+    `since` and `until` are the times of the first and the last of them.
+    """
+
+    count: int
+    last: int
+    last_hash: str
+    since: str
+    until: str
+
+
+def tombstones(chain: Iterable[Entry]) -> list[Tombstone]:
+    """The tombstones of a chain, in its order."""
+    said = (json.loads(e["result_summary"] or "{}") for e in chain if e["action"] == "retention")
+    return [Tombstone(**summary["tombstone"]) for summary in said if "tombstone" in summary]
+
+
+def problems(
+    entries: Iterable[Entry],
+    kept: Head | None,
+    noted: Iterable[str] = (),
+    lock_days: int = 0,
+) -> list[str]:
     """What is wrong with chains, each in a line that names the entry. Empty where they are whole.
 
-    `kept` is the head of one of them; `noted` are hashes that entries had at some time.
+    `kept` is the head of one of them; `noted` are hashes that entries had at some time. An entry
+    may have expired, but not before it was `lock_days` old.
     """
     chains: dict[str, list[Entry]] = {}
     for entry in sorted(entries, key=lambda e: (e["producer"], e["sequence"])):
         chains.setdefault(entry["producer"], []).append(entry)
-    found = [line for name, chain in chains.items() for line in _broken(name, chain)]
+    found = [line for name, chain in chains.items() for line in _broken(name, chain, lock_days)]
     found += _unlike(kept, chains.get(kept.producer, [])) if kept else []
     there = {entry["hash"] for chain in chains.values() for entry in chain}
+    there |= {stone.last_hash for chain in chains.values() for stone in tombstones(chain)}
     return found + [f"no entry has the hash {value}" for value in noted if value not in there]
 
 
-def _broken(name: str, chain: list[Entry]) -> Iterator[str]:
+def _broken(name: str, chain: list[Entry], lock_days: int) -> Iterator[str]:
     previous, expected = GENESIS, 1
+    for stone in tombstones(chain):
+        if stone.last + 1 == chain[0]["sequence"]:  # what went before it, this entry answers for
+            previous, expected = stone.last_hash, stone.last + 1
     for entry in chain:
+        for stone in tombstones([entry]):
+            age = entry["timestamp"] - datetime.fromisoformat(stone.until)
+            if age < timedelta(days=lock_days):
+                yield f"chain {name}, entries up to {stone.last} went before their lock ended"
         number = entry["sequence"]
         where = f"chain {name}, entry {number}"
         if number < expected:

@@ -13,6 +13,7 @@ from loaders.cli.collect import collect, token_group
 from loaders.cli.common import Commands
 from loaders.cli.compact import compact_bronze
 from loaders.cli.contracts import contracts_group
+from loaders.cli.erase import erase_person
 from loaders.cli.gold import publish_gold, refresh_gold
 from loaders.cli.home import demo_data, init, show_status
 from loaders.cli.land import land
@@ -22,6 +23,7 @@ from loaders.cli.rebuild import rebuild_days
 from loaders.cli.release import release_report
 from loaders.cli.replay import replay_letters
 from loaders.cli.report import report
+from loaders.cli.retain import retain_home
 from loaders.cli.suppression import explain_suppression
 from loaders.cli.vault import vault_group
 
@@ -45,7 +47,9 @@ for command in (
     publish_gold,
     refresh_gold,
     rebuild_days,
+    erase_person,
     replay_letters,
+    retain_home,
     show_status,
     show_metrics,
     explain_suppression,

@@ -22,7 +22,8 @@ def ledger(gaps: bool, home: Path | None, as_json: bool) -> None:
     if gaps:
         _say_gaps(open_home(home), as_json)
         return
-    batches, note = books.read_books(open_home(home))
+    opened = open_home(home)
+    batches, note = books.read_books(opened)
     wrong = [batch for batch in batches if batch.problem]
     lines = [
         f"{batch.batch_id}  {batch.table_name}  received {batch.received} = accepted "
@@ -37,8 +38,11 @@ def ledger(gaps: bool, home: Path | None, as_json: bool) -> None:
         for batch in batches
     ]
     lines += [note] if note else []
+    expired, rows = books.read_expired(opened)
+    lines += [f"{expired} batches with {rows} rows have expired."] if expired else []
     lines.append(f"{len(batches)} batches, {len(wrong)} unbalanced.")
     facts = {"batches": [b.as_dict() for b in batches], "balanced": not wrong, "note": note}
+    facts["expired"] = {"batches": expired, "rows": rows}
     say(as_json, facts, lines)
     if wrong:
         sys.exit(1)

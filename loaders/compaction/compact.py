@@ -6,10 +6,9 @@ nothing has changed; after it, nothing is missing.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,12 +17,13 @@ import pyarrow as pa
 
 from loaders.compaction.merge import differing_batches, is_fit, write_merged
 from loaders.compaction.plan import OLDER_THAN, plan
+from loaders.compaction.replace import alone
 from loaders.compaction.switch import MERGED, Source, settle, switch
 from loaders.contracts import Contract, contract_of, load_contracts
 from loaders.durable import explained
 from loaders.errors import AssayError
 from loaders.home import Home
-from loaders.leases import STAGING, BusyError, leased
+from loaders.leases import BusyError
 from loaders.sinks.batch_files import files_of, is_merged, merged_name
 
 WAIT_SECONDS = 30.0
@@ -64,7 +64,7 @@ def compact(
     wanted = [contract_of(table) for table in tables] or list(load_contracts().values())
     again = "compact again: every row is where it was, or in a merged file."
     results: list[Compacted] = []
-    with explained(home.bronze, again), _alone(home) as aside:
+    with explained(home.bronze, again), alone(home) as aside:
         settle(home.bronze)
         for contract in wanted:
             result = Compacted(contract.table)
@@ -134,20 +134,6 @@ def _write(
         )
     newest = max(source.state.st_mtime_ns for source in sources)
     os.utime(merged, ns=(newest, newest))
-
-
-@contextlib.contextmanager
-def _alone(home: Home) -> Iterator[Path]:
-    """The folder in which a merge is made, for one process at a time."""
-    aside = home.bronze / STAGING / "merge"
-    try:
-        with leased(aside, wait=False):
-            try:
-                yield aside
-            finally:
-                shutil.rmtree(aside, ignore_errors=True)
-    except BusyError:
-        raise AssayError("Another compaction runs in this home. Wait for it to end.") from None
 
 
 def _size(home: Home, table: str) -> tuple[int, int]:

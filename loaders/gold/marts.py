@@ -43,8 +43,8 @@ class Mart:
 def mart_of(name: str) -> Mart:
     """A mart by its name. Raises AssayError where it hides nothing, or there is no such mart."""
     known = read_marts()
-    if name not in known and name in _models("gold"):
-        if not (tested := _tested(_models("gold")[name])):
+    if name not in known and name in models_of("gold"):
+        if not (tested := _tested(models_of("gold")[name])):
             raise AssayError(f"{name} is about operations, not people: nothing in it is hidden.")
         of = _REF.search(tested.get("made_of", ""))
         others = of.group(1) if of else ", ".join(sorted(known))
@@ -57,13 +57,13 @@ def mart_of(name: str) -> Mart:
 @cache
 def read_marts() -> dict[str, Mart]:
     """Every mart of gold that names a fact in which rows are published or withheld."""
-    marts = (_mart(model) for model in _models("gold").values())
+    marts = (_mart(model) for model in models_of("gold").values())
     return {mart.name: mart for mart in marts if mart}
 
 
 def is_about_operations(name: str) -> bool:
     """Whether a mart is about our own services, so that nothing in it is hidden."""
-    return "about_operations" in _models("gold").get(name, {}).get("data_tests", [])
+    return "about_operations" in models_of("gold").get(name, {}).get("data_tests", [])
 
 
 @cache
@@ -85,7 +85,7 @@ class MartColumn:
 @cache
 def columns_of(mart: str) -> dict[str, MartColumn]:
     """The columns of a mart of gold by name, none where there is no such mart."""
-    model = _models("gold").get(mart, {})
+    model = models_of("gold").get(mart, {})
     return {
         c["name"]: MartColumn(c["name"], c["data_type"], _text(c["description"]))
         for c in model.get("columns", [])
@@ -101,7 +101,7 @@ def _mart(model: dict[str, Any]) -> Mart | None:
     conditions = [part.strip() for part in arguments.get("fact_where", "true").split(" and ")]
     labels = [found.group(1) for found in map(_NOT_NULL.match, conditions) if found]
     scope = [c for c in conditions if c not in ("is_published", "true") and not _NOT_NULL.match(c)]
-    columns = _models("silver")[fact]["columns"]
+    columns = models_of("silver")[fact]["columns"]
     if all(column["name"] != "is_published" for column in columns):
         return None
     return Mart(
@@ -141,7 +141,8 @@ def _text(description: str) -> str:
 
 
 @cache
-def _models(layer: str) -> dict[str, dict[str, Any]]:
+def models_of(layer: str) -> dict[str, dict[str, Any]]:
+    """What the ymls of a layer say of its models, by name."""
     found: dict[str, dict[str, Any]] = {}
     for path in sorted((PROJECT / "models" / layer).rglob("*.yml")):
         document = yaml.safe_load(path.read_text(encoding="utf-8"))

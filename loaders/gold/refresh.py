@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from loaders.contracts import load_contracts
+from loaders.erasure.silver import forget
 from loaders.gold.dbt_run import Dbt, DbtFailed, new_process, run_dbt
 from loaders.gold.publish import Release, open_warehouse, publish
 from loaders.gold.runs import TURN_TAKEN, record_refused, recorded
@@ -33,6 +34,7 @@ def refresh(
         # A cadence goes by what other ones have built.
         chosen = ["--selector", cadence] if cadence and home.warehouse.exists() else []
         with recorded(home, "build", _PIPELINE, **details) as run:
+            forget(home)
             known = _rows(home, _is_silver)
             try:
                 built = run_dbt(home, [*_BUILD, *chosen], dbt)

@@ -20,6 +20,7 @@ from loaders.contracts import contract_of
 from loaders.durable import durable_rename, fsync_folder
 from loaders.errors import AssayError
 from loaders.home import Home, bronze_reader, damaged_file, lacking
+from loaders.retention.edges import expired_to
 from loaders.sinks.batch_files import BATCH, files_with, read_batch
 from loaders.sinks.protocol import LEDGER, files_in_order
 
@@ -74,5 +75,7 @@ class ParquetSink:
                     raise
                 raise AssayError(missing) from None
 
-    def held(self, retention_days: int) -> str:
-        return "true"  # files stay until somebody takes them away
+    def held(self, table: str) -> str:
+        # Files stay until `assay retain` takes them away.
+        last = expired_to(self.home).get(table)
+        return f"ingest_date > date '{last}'" if last else "true"

@@ -46,8 +46,11 @@ class Sink(Protocol):
         `tables` are all that it reads. A parameter is written `$name`.
         """
 
-    def held(self, retention_days: int) -> str:
-        """The condition, in SQL, under which rows of this retention are still there for sure."""
+    def held(self, table: str) -> str:
+        """The condition, in SQL, under which all that landed for a table is there for sure.
+
+        Its rows as well as its dead letters.
+        """
 
 
 def files_in_order(committed: Path) -> list[Path]:

@@ -6,6 +6,8 @@
     first by (ingested_at, batch_id, line_number) is kept. Rows that silver already holds of an
     arriving key take part, because a batch that becomes visible late may hold the earlier row.
 
+    An erasure leaves an empty line in bronze, without a payload hash: it is counted and not kept.
+
     `assay rebuild` has the rows of its days read again as well, unless bronze lacks some of a day.
 -#}
 {%- macro arrivals(table, key, silver, duplicates, silver_time) -%}
@@ -73,7 +75,8 @@ unread as (
         landed.batch_id,
         landed.line_number,
         {{ utc_timestamp('landed.ingested_at') }} as ingested_at,
-        {{ pseudonymize('landed.payload_hash', table ~ '.payload') }} as payload_key
+        {{ pseudonymize("coalesce(landed.payload_hash, 'erased')", table ~ '.payload') }} as payload_key,
+        landed.payload_hash is null as is_erased
     from landed
     left join unread_batches on landed.batch_id = unread_batches.batch_id
     where
@@ -94,7 +97,7 @@ contenders as (
     select *, true as is_new from unread
     {%- if known_kept and known_others %}
     union all
-    select known.*, false as is_new
+    select known.*, false as is_erased, false as is_new
     from known
     inner join (select distinct {{ key }} from unread) as arriving on known.{{ key }} = arriving.{{ key }}
     left join unread on {{ same('known', 'unread', ['batch_id', 'line_number']) }}
@@ -114,7 +117,10 @@ ranked as (
             partition by {{ key }} order by ingested_at, batch_id, line_number
         ) as kept_payload_key
     from (
-        select {{ identity }}, max(case when is_new then 1 else 0 end) = 1 as is_new
+        select
+            {{ identity }},
+            max(case when is_erased then 1 else 0 end) = 1 as is_erased,
+            max(case when is_new then 1 else 0 end) = 1 as is_new
         from contenders
         group by {{ identity }}
     ) as contenders
@@ -127,6 +133,7 @@ arrivals as (
         {{ identity }},
         is_new,
         case
+            when is_erased then 'erased'
             when place = 1 then 'kept'
             when payload_key = kept_payload_key then 'duplicate_exact'
             else 'duplicate_conflict'

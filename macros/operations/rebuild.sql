@@ -73,7 +73,7 @@
     {%- set found = run_query(
         'select distinct ' ~ day ~ ' as period_day from ' ~ silver ~ ' as kept left join ' ~ bronze
         ~ ' as landed on ' ~ same('kept', 'landed', ['batch_id', 'line_number'])
-        ~ ' where landed.batch_id is null and ' ~ in_rebuilt_span(day) ~ ' order by period_day'
+        ~ ' where (landed.batch_id is null or landed.payload_hash is null) and ' ~ in_rebuilt_span(day) ~ ' order by period_day'
     ).columns[0].values() -%}
     {{ return(found) }}
 {%- endmacro -%}

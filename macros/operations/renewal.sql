@@ -109,13 +109,15 @@
 
 {#-
     The layer below expires from its oldest end, so its first day may be half of one where this
-    model remembers an earlier day.
+    model remembers an earlier day. Days that `assay retain` has taken away may come back in part,
+    with rows that arrive late.
 -#}
 {%- macro compared_days(renews) -%}
     {%- set differ_by = renews.get('differ_by', 'labels') -%}
     {%- set told_by = {'labels': [], 'batches': ['batch_id']}[differ_by] if differ_by is string else differ_by -%}
     {%- set parts = ['period_day'] + told_by -%}
     {%- set key = parts | join(', ') -%}
+    {%- set expired = expired_to() -%}
     with
 
     below as (
@@ -158,7 +160,12 @@
 
         select
             *,
-            min(case when is_below then period_day end) over () as first_below,
+            {%- set first_below = 'min(case when is_below then period_day end) over ()' %}
+            {%- if expired %}
+                {%- set whole = "is_below and period_day > date '" ~ expired ~ "'" %}
+                {%- set first_below = 'coalesce(min(case when ' ~ whole ~ " then period_day end) over (), date '" ~ expired ~ "')" %}
+            {%- endif %}
+            {{ first_below }} as first_below,
             min(case when is_here then period_day end) over () as first_here,
             max(case when is_below then period_day end) over () as last_below,
             max(case when is_here then period_day end) over () as last_here
@@ -242,4 +249,10 @@
     (select {{ columns }} from {{ ref(renews['below']) }} except distinct select {{ columns }} from {{ this }})
     union all
     (select {{ columns }} from {{ this }} except distinct select {{ columns }} from {{ ref(renews['below']) }})
+{%- endmacro -%}
+
+{#- The last day that `assay retain` has taken away of silver, none where it has not. -#}
+{%- macro expired_to() -%}
+    {%- set kept = adapter.get_relation(target.database, target.schema, 'retained') if execute -%}
+    {{ return(run_query('select expired_to from ' ~ kept).columns[0].values()[0] if kept else none) }}
 {%- endmacro -%}

@@ -20,6 +20,7 @@ from google.cloud import bigquery
 
 from loaders.contracts import contract_of
 from loaders.home import Home
+from loaders.retention.periods import letter_days
 from loaders.sinks.bigquery import schemas
 from loaders.sinks.bigquery.appends import fit
 from loaders.sinks.bigquery.service import Service
@@ -71,9 +72,9 @@ class BigQuerySink:
     def query(self, tables: Iterable[str], sql: str, **parameters: Any) -> pa.Table:
         return self._service.query(sql, **parameters)
 
-    def held(self, retention_days: int) -> str:
+    def held(self, table: str) -> str:
         # A partition goes when its day is so long ago.
-        since = datetime.now(UTC).date() - timedelta(days=retention_days)
+        since = datetime.now(UTC).date() - timedelta(days=letter_days(table, {}))
         return f"ingest_date > date '{since}'"
 
     def _load(self, file: Path) -> None:

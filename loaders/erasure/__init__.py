@@ -1,0 +1,1 @@
+"""Erasing one person from every layer of a home."""

@@ -1,0 +1,187 @@
+"""Who is to be erased: what a value looks like where it was kept, and its pseudonyms."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from urllib.parse import quote
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from loaders.contracts import load_contracts
+from loaders.errors import AssayError
+from loaders.gold.marts import models_of
+from loaders.vault import Key
+
+# Shorter values would be found in texts of anybody; they are looked for in their own columns alone.
+SHORTEST = 6
+PHONE = "phone"
+
+_SPACE = r"[\s\x00-\x1f\x7f]*"
+_BEFORE = r"(?:^|[^A-Za-z0-9._%+-]|%[0-9A-Fa-f]{2}|\\[nrt])"
+_AFTER = r"(?:$|[^A-Za-z0-9-])"
+_BETWEEN_DIGITS = r"(?:[ ()./-]|%20)*"
+_UNIT_SEPARATOR = "\x1f"
+
+
+def kinds() -> list[str]:
+    """What a person may be known by: the columns that contracts name as their subject."""
+    return sorted({column for contract in load_contracts().values() for column in contract.subject})
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One person, by one or more values of a kind."""
+
+    kind: str
+    values: tuple[str, ...]
+
+    @classmethod
+    def of(cls, kind: str, values: Iterable[str]) -> Subject:
+        """Raises AssayError, without the value, where there is nothing to look for."""
+        given = tuple(dict.fromkeys(value.strip() for value in values if value.strip()))
+        if not given:
+            raise AssayError(f"No {kind} was given. Put it on standard input, one on a line.")
+        if kind == PHONE and not all(any(map(str.isdigit, value)) for value in given):
+            raise AssayError("A phone number has digits, and one that was given has none.")
+        return cls(kind, given)
+
+    @cached_property
+    def column_pattern(self) -> str:
+        """What a column of this kind holds, as RE2: silver takes the same spellings for one."""
+        if self.kind == PHONE:
+            found = ["^[^0-9]*" + "[^0-9]*".join(_digits(v)) + "[^0-9]*$" for v in self.values]
+        else:
+            found = [
+                f"^{_SPACE}" + _SPACE.join(map(re.escape, _squeezed(v))) + f"{_SPACE}$"
+                for v in self.values
+            ]
+        return "|".join(found)
+
+    @cached_property
+    def text_pattern(self) -> str | None:
+        """The value within texts, also encoded, as RE2; None where it is too short for that."""
+        found = [pattern for value in self.values for pattern in self._in_texts(value)]
+        return "|".join(found) or None
+
+    def is_in(self, data: bytes) -> bool:
+        """Whether bytes hold the value: as it is, in UTF-16, percent-encoded, base64 or hex."""
+        if self._bytes_pattern is None:
+            return False
+        without = data.replace(b"\0", b"") if b"\0" in data else data
+        return any(self._bytes_pattern.search(text) for text in {data, without})
+
+    def matches(self, column: pa.ChunkedArray, is_own: bool) -> pa.ChunkedArray:
+        """Which values of a column of texts hold the value."""
+        pattern = self.column_pattern if is_own else self.text_pattern
+        if is_own and self.text_pattern:
+            pattern = f"{pattern}|{self.text_pattern}"
+        if pattern is None:
+            return pa.chunked_array([pa.array([False] * len(column), pa.bool_())])
+        found = pc.match_substring_regex(column, pattern=pattern, ignore_case=True)
+        return pc.fill_null(found, False)
+
+    def pseudonyms(self, keys: list[Key]) -> set[str]:
+        """Those of all domains of silver in which the kind is hashed, under every key."""
+        return {
+            link
+            for domain in domains(self.kind)
+            for value in self.values
+            for cleaned in self._cleaned(value)
+            for link in chain(domain, cleaned, keys)
+        }
+
+    def own_pseudonym(self, keys: list[Key]) -> str:
+        """What the audit log calls this person: of a domain that nothing else uses."""
+        value = "\n".join(sorted(min(self._cleaned(value)) for value in self.values))
+        return chain(f"erasure.{self.kind}", value, keys)[-1]
+
+    @cached_property
+    def _bytes_pattern(self) -> re.Pattern[bytes] | None:
+        pattern = self.text_pattern
+        return re.compile(pattern.encode(), re.IGNORECASE) if pattern else None
+
+    def _cleaned(self, value: str) -> set[str]:
+        if self.kind == PHONE:
+            return {_digits(value)}
+        return {value.strip(), _squeezed(value)}
+
+    def _in_texts(self, value: str) -> list[str]:
+        if self.kind == PHONE:
+            digits = _digits(value)
+            spelled = _BETWEEN_DIGITS.join(digits)
+            plain = [rf"(?:^|[^0-9])(?:%2[Bb])?{spelled}(?:$|[^0-9])"]
+            spellings = {value, digits}
+        else:
+            spellings = {value, value.lower(), value.upper(), _squeezed(value)}
+            escaped = {
+                form
+                for text in spellings
+                for form in (text, quote(text, safe=""), quote(text), *_in_json(text))
+            }
+            listed = "|".join(map(re.escape, sorted(escaped)))
+            plain = [f"{_BEFORE}(?:{listed}){_AFTER}"]
+        if min(map(len, spellings)) < SHORTEST:
+            return []
+        return [*plain, *(re.escape(form) for text in sorted(spellings) for form in _hidden(text))]
+
+
+def chain(domain: str, value: str, keys: list[Key]) -> list[str]:
+    """The pseudonym of a value under each key in turn, as the macro `pseudonymize` makes them."""
+    links: list[str] = []
+    message = f"{domain}{_UNIT_SEPARATOR}{value}"
+    for key in sorted(keys, key=lambda k: k.info.version):
+        inner = hashlib.sha256(key.ipad + message.encode()).digest()
+        message = f"v{key.info.version}:" + hashlib.sha256(key.opad + inner).hexdigest()
+        links.append(message)
+    return links
+
+
+def restricted_pseudonyms(known: set[str], keys: list[Key]) -> set[str]:
+    """What marts of `gold_restricted`, each with its own domain, call those known in silver."""
+    return {
+        link
+        for mart in models_of("gold_restricted")
+        for pseudonym in known
+        for link in chain(f"restricted.{mart}", pseudonym, keys)
+    }
+
+
+def domains(kind: str) -> set[str]:
+    """`access.email`: the domain of the silver model that takes up the column."""
+    return {
+        f"{contract.silver.split('__')[0].split('_')[1]}.{kind}"
+        for contract in load_contracts().values()
+        if contract.silver and kind in {column.name for column in contract.columns}
+    }
+
+
+def _in_json(text: str) -> list[str]:
+    plain = json.dumps(text)[1:-1]
+    escaped = "".join(c if c.isalnum() and c.isascii() else f"\\u{ord(c):04x}" for c in text)
+    return [plain, escaped, plain.replace("@", "\\u0040")]
+
+
+def _hidden(text: str) -> list[str]:
+    """Hex, and base64 at any place of a longer text: what there can be no edge around."""
+    data = text.encode()
+    found = [data.hex()]
+    for before in range(3):
+        whole = len(data) + before - (len(data) + before) % 3
+        encoded = base64.b64encode(bytes(before) + data[: whole - before]).decode()
+        found.append(encoded[4 if before else 0 :])
+    return [form for form in found if len(form) >= SHORTEST]
+
+
+def _digits(value: str) -> str:
+    return re.sub("[^0-9]", "", value)
+
+
+def _squeezed(value: str) -> str:
+    return re.sub(r"[\s\x00-\x1f\x7f]+", "", value.lower())

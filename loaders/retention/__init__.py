@@ -1,0 +1,1 @@
+"""How long each table is kept, and taking away what is older."""
