@@ -23,8 +23,10 @@ from loaders.home import Home
 OTHERS = [
     f"path:models/{of}"
     for of in (
+        "silver/claims",
         "silver/engagement",
         "silver/gaming",
+        "gold/claims",
         "gold/engagement",
         "gold/gaming",
         "gold_restricted",
