@@ -9,7 +9,8 @@
     }}
 ) }}
 
--- A month is renewed as a whole, since what its days and weeks do not tell is told of it.
+-- A month is renewed as a whole, since what its days and weeks do not tell is told of it. Partners
+-- come after regions: the few of a partner's small regions join those of other partners there.
 with
 
 claims as (
@@ -68,14 +69,14 @@ described as (
     relation='described',
     subject='subject_key',
     periods={'day': 'claimed_on', 'week': 'part_of_week', 'month': 'claimed_month'},
-    keys=['partner_id', 'claim_type']
+    keys=['partner_id', 'claim_type', 'region']
 ) }}
 
 {{ published_blocks(
     relation='placed',
     subject='subject_key',
     keys=['told_period', 'told_start'],
-    labels=['partner_id', 'claim_type', 'region', 'amount_bucket', 'currency', 'hour_band']
+    labels=['claim_type', 'region', 'partner_id', 'amount_bucket', 'currency', 'hour_band']
 ) }}
 
 published as (

@@ -1,0 +1,135 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='renew',
+    meta={'renews': {
+        'days': 'period_start',
+        'below': 'int_claims__published_claims',
+        'day_below': 'claimed_month',
+        'differ_by': 'labels',
+        'reach': 'month',
+    }}
+) }}
+
+{%- set mixes = ['claim_type', 'amount_bucket', 'hour_band'] %}
+
+with
+
+claims as (
+
+    select *
+    from {{ ref('int_claims__published_claims') }}
+    where
+        is_published
+        and {{ is_renewed('claimed_month') }}
+
+),
+
+counted as (
+
+    select
+        claimed_month,
+        partner_id,
+        {{ claim_measures() }}
+    from claims
+    group by claimed_month, partner_id
+
+),
+
+{% for mix in mixes -%}
+{{ mix }}_counts as (
+
+    select
+        claimed_month,
+        partner_id,
+        {{ mix }},
+        count(*) as claims
+    from claims
+    group by claimed_month, partner_id, {{ mix }}
+
+),
+
+{{ mix }}_mixes as (
+
+    select
+        claimed_month,
+        partner_id,
+        '{' || string_agg(
+            '"' || {{ mix }} || '": ' || cast(claims as string), ', ' order by {{ mix }}
+        ) || '}' as {{ mix }}_mix
+    from {{ mix }}_counts
+    group by claimed_month, partner_id
+
+),
+
+{% endfor -%}
+months as (
+
+    select
+        counted.claimed_month as period_start,
+        {{ partner_id_hash('counted.partner_id') }} as partner_id_hash,
+        counted.claims,
+        {%- for mix in mixes %}
+            {{ mix }}_mixes.{{ mix }}_mix,
+        {%- endfor %}
+        {{ ratio('counted.confirmed_fraud', 'counted.claims') }} as fraud_rate,
+        {{ ratio('counted.verified_claims', 'counted.claims') }} as verification_rate,
+        counted.subjects,
+        counted.updated_at
+    from counted
+    {%- for mix in mixes %}
+        inner join {{ mix }}_mixes
+            on {{ same('counted', mix ~ '_mixes', ['claimed_month', 'partner_id']) }}
+    {%- endfor %}
+
+),
+
+known as (
+
+    select
+        period_start,
+        partner_id_hash,
+        claims,
+        fraud_rate,
+        verification_rate
+    from months
+    {%- if is_incremental() %}
+        union all
+        select
+            period_start,
+            partner_id_hash,
+            claims,
+            fraud_rate,
+            verification_rate
+        from {{ this }}
+        where not ({{ is_out_of_date() }})
+    {%- endif %}
+
+),
+
+profiles as (
+
+    select
+        months.period_start,
+        months.partner_id_hash,
+        months.claims,
+        months.claims - known.claims as claims_change,
+        100 * {{ ratio('(months.claims - known.claims)', 'known.claims') }}
+            as claims_change_percent,
+        months.claim_type_mix,
+        months.amount_bucket_mix,
+        months.hour_band_mix,
+        months.fraud_rate,
+        months.fraud_rate - known.fraud_rate as fraud_rate_change,
+        months.verification_rate,
+        months.verification_rate - known.verification_rate as verification_rate_change,
+        months.subjects,
+        months.updated_at
+    from months
+    left join known
+        on
+            months.partner_id_hash = known.partner_id_hash
+            and {{ date_distance('known.period_start', 'months.period_start', 'month') }} = 1
+
+)
+
+select * from profiles

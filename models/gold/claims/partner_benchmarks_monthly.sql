@@ -1,0 +1,151 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='renew',
+    meta={'renews': {
+        'days': 'period_start',
+        'below': 'int_claims__published_claims',
+        'day_below': 'claimed_month',
+        'differ_by': 'labels',
+    }}
+) }}
+
+{%- set keys = ['claimed_month', 'partner_id', 'claim_type'] %}
+{%- set own = ['claimed_month', 'partner_id', 'claim_type'] %}
+{%- set measures = ['fraud_rate', 'verification_rate', 'p50_ms'] %}
+{%- set quarters = {'p25': 0.25, 'p50': 0.5, 'p75': 0.75} %}
+
+with
+
+claims as (
+
+    select *
+    from {{ ref('int_claims__published_claims') }}
+    where
+        is_published
+        and partner_id != 'Other'
+        and claim_type != 'Other'
+        and {{ is_renewed('claimed_month') }}
+
+),
+
+partners as (
+
+    select * from {{ ref('partners') }}
+
+),
+
+timed as (
+
+    select
+        *,
+        {{ percentile('processing_time_ms', 0.5, keys) }} as p50
+    from claims
+
+),
+
+counted as (
+
+    select
+        {{ keys | join(', ') }},
+        {{ claim_measures() }},
+        case
+            when
+                count(distinct case when processing_time_ms is not null then subject_key end)
+                >= {{ var('k') }}
+                then {{ whole_ms('any_value(p50)') }}
+        end as p50_ms
+    from timed
+    group by {{ keys | join(', ') }}
+
+),
+
+rated as (
+
+    select
+        counted.*,
+        coalesce(partners.industry, 'unknown') as industry,
+        {{ ratio('counted.confirmed_fraud', 'counted.claims') }} as fraud_rate,
+        {{ ratio('counted.verified_claims', 'counted.claims') }} as verification_rate
+    from counted
+    left join partners on counted.partner_id = partners.partner_id
+
+),
+
+-- Each partner beside all others of its industry, itself left out.
+peers as (
+
+    select
+        rated.claimed_month,
+        rated.partner_id,
+        rated.claim_type,
+        others.claims,
+        {%- for measure in measures %}
+            others.{{ measure }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from rated
+    inner join rated as others
+        on {{ same('rated', 'others', ['claimed_month', 'claim_type', 'industry']) }}
+    where rated.partner_id != others.partner_id and rated.industry != 'unknown'
+
+),
+
+placed as (
+
+    select
+        *,
+        {%- for measure in measures %}
+            {%- for name, fraction in quarters.items() %}
+                {{ percentile(measure, fraction, own) }} as {{ measure }}_{{ name }}{{ ',' if not loop.last }}
+            {%- endfor %}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from peers
+
+),
+
+compared as (
+
+    select
+        {{ own | join(', ') }},
+        count(*) as peers,
+        2 * max(claims) <= sum(claims) as is_of_many,
+        {%- for measure in measures %}
+            count({{ measure }}) as {{ measure }}_peers,
+            {%- for name in quarters %}
+                any_value({{ measure }}_{{ name }}) as {{ measure }}_{{ name }}{{ ',' if not loop.last }}
+            {%- endfor %}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from placed
+    group by {{ own | join(', ') }}
+
+),
+
+benchmarks as (
+
+    select
+        rated.claimed_month as period_start,
+        {{ partner_id_hash('rated.partner_id') }} as partner_id_hash,
+        rated.claim_type,
+        rated.industry,
+        rated.claims,
+        rated.fraud_rate,
+        rated.verification_rate,
+        rated.p50_ms,
+        {%- for measure in measures %}
+            {%- for name in quarters %}
+                {%- set quarter = 'compared.' ~ measure ~ '_' ~ name %}
+                case
+                    when
+                        compared.is_of_many
+                        and compared.{{ measure }}_peers >= {{ var('benchmark_partners') }}
+                        then {{ whole_ms(quarter) if measure == 'p50_ms' else quarter }}
+                end as industry_{{ measure }}_{{ name }},
+            {%- endfor %}
+        {%- endfor %}
+        rated.subjects,
+        rated.updated_at
+    from rated
+    left join compared on {{ same('rated', 'compared', own) }}
+
+)
+
+select * from benchmarks
