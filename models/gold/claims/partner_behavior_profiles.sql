@@ -35,33 +35,48 @@ counted as (
 
 ),
 
-{% for mix in mixes -%}
-{{ mix }}_counts as (
+counted_by_label as (
+
+    {% for mix in mixes -%}
+        select
+            claimed_month,
+            partner_id,
+            '{{ mix }}' as label,
+            {{ mix }} as label_value,
+            count(*) as claims
+        from claims
+        group by claimed_month, partner_id, {{ mix }}
+        {{ 'union all' if not loop.last }}
+    {% endfor %}
+),
+
+written as (
 
     select
         claimed_month,
         partner_id,
-        {{ mix }},
-        count(*) as claims
-    from claims
-    group by claimed_month, partner_id, {{ mix }}
+        label,
+        '{' || string_agg(
+            '"' || label_value || '": ' || cast(claims as string), ', ' order by label_value
+        ) || '}' as mix
+    from counted_by_label
+    group by claimed_month, partner_id, label
 
 ),
 
-{{ mix }}_mixes as (
+mixes as (
 
     select
         claimed_month,
         partner_id,
-        '{' || string_agg(
-            '"' || {{ mix }} || '": ' || cast(claims as string), ', ' order by {{ mix }}
-        ) || '}' as {{ mix }}_mix
-    from {{ mix }}_counts
+        {%- for mix in mixes %}
+            max(case when label = '{{ mix }}' then mix end) as {{ mix }}_mix{{ ',' if not loop.last }}
+        {%- endfor %}
+    from written
     group by claimed_month, partner_id
 
 ),
 
-{% endfor -%}
 months as (
 
     select
@@ -69,17 +84,14 @@ months as (
         {{ partner_id_hash('counted.partner_id') }} as partner_id_hash,
         counted.claims,
         {%- for mix in mixes %}
-            {{ mix }}_mixes.{{ mix }}_mix,
+            mixes.{{ mix }}_mix,
         {%- endfor %}
         {{ ratio('counted.confirmed_fraud', 'counted.claims') }} as fraud_rate,
         {{ ratio('counted.verified_claims', 'counted.claims') }} as verification_rate,
         counted.subjects,
         counted.updated_at
     from counted
-    {%- for mix in mixes %}
-        inner join {{ mix }}_mixes
-            on {{ same('counted', mix ~ '_mixes', ['claimed_month', 'partner_id']) }}
-    {%- endfor %}
+    inner join mixes on {{ same('counted', 'mixes', ['claimed_month', 'partner_id']) }}
 
 ),
 

@@ -10,9 +10,15 @@
 ) }}
 
 {%- set keys = ['claimed_month', 'partner_id', 'claim_type'] %}
-{%- set own = ['claimed_month', 'partner_id', 'claim_type'] %}
 {%- set measures = ['fraud_rate', 'verification_rate', 'p50_ms'] %}
-{%- set quarters = {'p25': 0.25, 'p50': 0.5, 'p75': 0.75} %}
+{%- set quartiles = [] %}
+{%- for measure in measures %}
+    {%- for name, fraction in {'p25': 0.25, 'p50': 0.5, 'p75': 0.75}.items() %}
+        {%- do quartiles.append(
+            {'name': measure ~ '_' ~ name, 'input': measure, 'fraction': fraction}
+        ) %}
+    {%- endfor %}
+{%- endfor %}
 
 with
 
@@ -78,44 +84,33 @@ peers as (
         rated.claimed_month,
         rated.partner_id,
         rated.claim_type,
-        others.claims,
+        rivals.claims,
         {%- for measure in measures %}
-            others.{{ measure }}{{ ',' if not loop.last }}
+            rivals.{{ measure }} as {{ measure }}__value{{ ',' if not loop.last }}
         {%- endfor %}
     from rated
-    inner join rated as others
-        on {{ same('rated', 'others', ['claimed_month', 'claim_type', 'industry']) }}
-    where rated.partner_id != others.partner_id and rated.industry != 'unknown'
+    inner join rated as rivals
+        on {{ same('rated', 'rivals', ['claimed_month', 'claim_type', 'industry']) }}
+    where rated.partner_id != rivals.partner_id and rated.industry != 'unknown'
 
 ),
 
-placed as (
+quartiles as (
 
-    select
-        *,
-        {%- for measure in measures %}
-            {%- for name, fraction in quarters.items() %}
-                {{ percentile(measure, fraction, own) }} as {{ measure }}_{{ name }}{{ ',' if not loop.last }}
-            {%- endfor %}{{ ',' if not loop.last }}
-        {%- endfor %}
-    from peers
+    {{ percentiles_by('peers', keys, quartiles) }}
 
 ),
 
 compared as (
 
     select
-        {{ own | join(', ') }},
-        count(*) as peers,
+        {{ keys | join(', ') }},
         2 * max(claims) <= sum(claims) as is_of_many,
         {%- for measure in measures %}
-            count({{ measure }}) as {{ measure }}_peers,
-            {%- for name in quarters %}
-                any_value({{ measure }}_{{ name }}) as {{ measure }}_{{ name }}{{ ',' if not loop.last }}
-            {%- endfor %}{{ ',' if not loop.last }}
+            count({{ measure }}__value) as {{ measure }}_peers{{ ',' if not loop.last }}
         {%- endfor %}
-    from placed
-    group by {{ own | join(', ') }}
+    from peers
+    group by {{ keys | join(', ') }}
 
 ),
 
@@ -130,21 +125,20 @@ benchmarks as (
         rated.fraud_rate,
         rated.verification_rate,
         rated.p50_ms,
-        {%- for measure in measures %}
-            {%- for name in quarters %}
-                {%- set quarter = 'compared.' ~ measure ~ '_' ~ name %}
-                case
-                    when
-                        compared.is_of_many
-                        and compared.{{ measure }}_peers >= {{ var('benchmark_partners') }}
-                        then {{ whole_ms(quarter) if measure == 'p50_ms' else quarter }}
-                end as industry_{{ measure }}_{{ name }},
-            {%- endfor %}
+        {%- for quartile in quartiles %}
+            {%- set value = 'quartiles.' ~ quartile.name %}
+            case
+                when
+                    compared.is_of_many
+                    and compared.{{ quartile.input }}_peers >= {{ var('benchmark_partners') }}
+                    then {{ whole_ms(value) if quartile.input == 'p50_ms' else value }}
+            end as industry_{{ quartile.name }},
         {%- endfor %}
         rated.subjects,
         rated.updated_at
     from rated
-    left join compared on {{ same('rated', 'compared', own) }}
+    left join compared on {{ same('rated', 'compared', keys) }}
+    left join quartiles on {{ same('rated', 'quartiles', keys) }}
 
 )
 

@@ -79,7 +79,8 @@ windows as (
     inner join known
         on
             days.partner_id_hash = known.partner_id_hash
-            and {{ date_distance('known.period_start', 'days.period_start', 'day') }} between 0 and 6
+            and {{ date_distance('known.period_start', 'days.period_start', 'day') }}
+            between 0 and 6
     group by days.period_start, days.partner_id_hash
 
 ),

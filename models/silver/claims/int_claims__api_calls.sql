@@ -15,15 +15,15 @@ api_calls as (
     select
         event_id,
         batch_id,
-        event_type = 'api_call' as is_call,
         partner_id,
-        coalesce(api_endpoint, 'unknown') as api_endpoint,
         http_status,
-        event_type = 'api_call' and http_status < 400 as is_success,
         verification_result,
+        occurred_at,
+        event_type = 'api_call' as is_call,
+        event_type = 'api_call' and http_status < 400 as is_success,
+        coalesce(api_endpoint, 'unknown') as api_endpoint,
         case when event_type = 'api_call' then processing_time_ms end as response_ms,
-        coalesce(customer_key, claim_key) as subject_key,
-        occurred_at
+        coalesce(customer_key, claim_key) as subject_key
     from events
 
 )

@@ -1,6 +1,6 @@
 {{ config(materialized='view') }}
 
-{#- What a claim is by the last of its events that says so; what is of one value is said at once. -#}
+{#- What the last event says that says it; columns that go together come from one event. -#}
 {%- set told = {
     'customer_key': ['customer_key'],
     'customer_birth_year': ['customer_birth_year'],
