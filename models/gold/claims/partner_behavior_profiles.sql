@@ -35,14 +35,14 @@ counted as (
 
 ),
 
-counted_by_label as (
+counted_by_mix as (
 
     {% for mix in mixes -%}
         select
             claimed_month,
             partner_id,
-            '{{ mix }}' as label,
-            {{ mix }} as label_value,
+            '{{ mix }}' as mix_name,
+            {{ mix }} as mix_value,
             count(*) as claims
         from claims
         group by claimed_month, partner_id, {{ mix }}
@@ -55,12 +55,12 @@ written as (
     select
         claimed_month,
         partner_id,
-        label,
+        mix_name,
         '{' || string_agg(
-            '"' || label_value || '": ' || cast(claims as string), ', ' order by label_value
+            '"' || mix_value || '": ' || cast(claims as string), ', ' order by mix_value
         ) || '}' as mix
-    from counted_by_label
-    group by claimed_month, partner_id, label
+    from counted_by_mix
+    group by claimed_month, partner_id, mix_name
 
 ),
 
@@ -69,9 +69,9 @@ mixes as (
     select
         claimed_month,
         partner_id,
-        {%- for mix in mixes %}
-            max(case when label = '{{ mix }}' then mix end) as {{ mix }}_mix{{ ',' if not loop.last }}
-        {%- endfor %}
+        max(case when mix_name = 'claim_type' then mix end) as claim_type_mix,
+        max(case when mix_name = 'amount_bucket' then mix end) as amount_bucket_mix,
+        max(case when mix_name = 'hour_band' then mix end) as hour_band_mix
     from written
     group by claimed_month, partner_id
 

@@ -84,10 +84,10 @@ peers as (
         rated.claimed_month,
         rated.partner_id,
         rated.claim_type,
-        rivals.claims,
         {%- for measure in measures %}
-            rivals.{{ measure }} as {{ measure }}__value{{ ',' if not loop.last }}
+            rivals.{{ measure }} as {{ measure }}__value,
         {%- endfor %}
+        rivals.claims
     from rated
     inner join rated as rivals
         on {{ same('rated', 'rivals', ['claimed_month', 'claim_type', 'industry']) }}
@@ -105,10 +105,10 @@ compared as (
 
     select
         {{ keys | join(', ') }},
-        2 * max(claims) <= sum(claims) as is_of_many,
         {%- for measure in measures %}
-            count({{ measure }}__value) as {{ measure }}_peers{{ ',' if not loop.last }}
+            count({{ measure }}__value) as {{ measure }}_peers,
         {%- endfor %}
+        2 * max(claims) <= sum(claims) as is_of_many
     from peers
     group by {{ keys | join(', ') }}
 
