@@ -23,16 +23,16 @@ WEEKS = 16
 CLAIM_SHARE = 0.15  # claims per event of `attempts`
 CUSTOMER_SHARE = 0.8  # customers per claim
 
-# Industry: how many partners, what is claimed there and how often.
-INDUSTRIES: dict[str, tuple[int, dict[str, float]]] = {
-    "insurance": (14, {"auto": 0.65, "home": 0.35}),
-    "healthcare": (13, {"treatment": 0.7, "medication": 0.3}),
-    "retail": (3, {"warranty": 1.0}),
+# Industry: how many partners, how large the first of them is, what is claimed and how often. One
+# shop is large enough to be told of by the day.
+INDUSTRIES: dict[str, tuple[int, float, dict[str, float]]] = {
+    "insurance": (14, 3, {"auto": 0.65, "home": 0.35}),
+    "healthcare": (13, 3, {"treatment": 0.7, "medication": 0.3}),
+    "retail": (3, 9, {"warranty": 1.0}),
 }
 AMOUNTS = {"auto": 3_000, "home": 6_500, "treatment": 1_800, "medication": 400, "warranty": 250}
 STATES = {"DE": ("BY", "NW", "BE"), "FR": ("IDF", "ARA")}
 STATE_SHARES = (0.7, 0.2, 0.1)
-LARGEST = 3.0  # times what its rank would give it
 
 FRAUD_SHARE, FLAGGED_FRAUD, FLAGGED_HONEST = 0.08, 0.8, 0.04
 BIASED_STATE, FLAGGED_THERE = "fr-ara", 0.35
@@ -80,9 +80,9 @@ class Partner:
 def _partners() -> list[Partner]:
     """The partners of the seed, in its order; the first of an industry are the largest."""
     found: list[Partner] = []
-    for count, kinds in INDUSTRIES.values():
+    for count, largest, kinds in INDUSTRIES.values():
         for rank in range(count):
-            weight = (LARGEST if rank == 0 else 1) / (1 + 0.1 * rank)
+            weight = 1 / (1 + 0.1 * rank) if rank else largest
             country = "FR" if rank % 3 == 2 else "DE"
             found.append(Partner(f"partner-{len(found) + 1:02}", kinds, country, weight))
     return found
