@@ -145,7 +145,8 @@ def build_demo(home: Home) -> None:
     init_home(home.path)
     folder = home.path / "demo"
     write_demo(folder, DEMO_EVENTS, 7, DEMO_END)
-    for table in ("attempts", "deposit_attempts", "platform_events", "fx_rates"):
+    tables = ("attempts", "deposit_attempts", "platform_events", "claim_events", "fx_rates")
+    for table in (*tables, "data_subject_requests"):
         for file in sorted(folder.glob(f"{table}-*")):
             land_file(home, table, file)
     run_dbt(home, "build", DBT_EXCLUDE_RESOURCE_TYPES="", ASSAY_DOMAINS="")

@@ -47,7 +47,9 @@ class Checks:
         )
         self._taken = self._never.union(*named.values())
         self._required = [
-            (c.spellings, f"envelope_violation /{c.name}") for c in columns if c.required
+            (c.spellings, f"envelope_violation /{c.name}", _excuse(c.required_unless, named))
+            for c in columns
+            if c.required or c.required_unless
         ]
         self._checks = [(c.spellings, check) for c in columns for check in _checks_of(c)]
         self._of_field: dict[str, list[Check]] = {name: [] for name in self._taken}
@@ -96,9 +98,10 @@ class Checks:
         """What is wrong with it, the first that landing would tell."""
         if len(raw) > MAX_RECORD_BYTES:
             return "size_violation"
-        for spellings, verdict in self._required:
+        for spellings, verdict, (others, excused) in self._required:
             sent = _sent(value, spellings)
-            if sent is None or (isinstance(sent, str) and not sent.strip(" ")):
+            is_absent = sent is None or (isinstance(sent, str) and not sent.strip(" "))
+            if is_absent and _sent(value, others) not in excused:
                 return verdict
         odd = self._verdict_of_columns(value) if self._is_odd(value) else None
         return odd or (self._payloads.misfit(value) if self._payloads else None)
@@ -155,6 +158,13 @@ def _sent(value: dict[str, Any], spellings: tuple[str, ...]) -> Any:
         if sent is not None:
             return sent
     return None
+
+
+def _excuse(
+    required_unless: tuple[str, ...], named: dict[str, tuple[str, ...]]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The spellings of the column that may excuse an absence, and the values that do."""
+    return (named[required_unless[0]], required_unless[1:]) if required_unless else ((), ())
 
 
 def _checks_of(column: Column) -> Iterator[Check]:

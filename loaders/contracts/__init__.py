@@ -66,7 +66,8 @@ class Column:
     `structured` columns are text that may also be sent as an object or a list, which is then kept
     as its JSON text. `unknown` is the word a vocabulary column takes for a spelling that the
     vocabulary does not list; without it such a row is refused. `set_by` is `landing` where the
-    value does not come from the sender. `since` is the version of Assay that first wrote a column
+    value does not come from the sender. `required_unless` names another column and its values with
+    which this one may be absent. `since` is the version of Assay that first wrote a column
     that older batches lack. A `retired` column stays readable, and nobody may send it any more.
     """
 
@@ -75,6 +76,7 @@ class Column:
     description: str
     privacy: str
     required: bool = False
+    required_unless: tuple[str, ...] = ()
     vocabulary: str | None = None
     unknown: str | None = None
     accepted: tuple[str, ...] = ()

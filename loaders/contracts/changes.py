@@ -98,7 +98,7 @@ def _of_table(table: str, old: Node, new: Node) -> Iterator[Change]:
 
 def _new_column(place: str, column: Node) -> Iterator[Change]:
     instead = None
-    if column.get("required"):
+    if column.get("required") or column.get("required_unless"):
         instead = "make it optional: older files and today's senders do not have it"
     elif column["privacy"] == "never":
         instead = "rows that have it would now be refused; make a new table, and move senders there"
@@ -153,11 +153,14 @@ def _unless(is_fine: Callable[[Any, Any], bool], instead: str) -> Callable[[Any,
 
 _NARROWED = "keep the wider range, and let silver judge: files hold such values"
 
+_OPTIONAL = _unless(lambda _, new: not new, "keep it optional, and let silver demand it")
+
 # Of every key of a column: what to do instead, or None where the change is compatible.
 RULES: dict[str, Callable[[Any, Any], str | None]] = {
     "data_type": _retyped,
     "privacy": _reclassified,
-    "required": _unless(lambda _, new: not new, "keep it optional, and let silver demand it"),
+    "required": _OPTIONAL,
+    "required_unless": _OPTIONAL,
     "vocabulary": lambda _old, _new: "add a column with the other vocabulary, and retire this one",
     "unknown": _unless(lambda old, _: old is None, "keep the word: files hold it"),
     "accepted": _fewer,

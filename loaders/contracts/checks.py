@@ -34,6 +34,7 @@ COLUMN_META: dict[str, Any] = {
     "properties": {
         "privacy": {"enum": list(PRIVACY_CLASSES)},
         "required": _FLAG,
+        "required_unless": {**_WORDS, "minItems": 2},
         "vocabulary": {"enum": sorted(read_vocabulary())},
         "unknown": {"type": "string"},
         "accepted": _WORDS,
@@ -141,6 +142,13 @@ def check_sense(file: str, table: dict[str, Any]) -> None:
                     f"{where}, column {name}: named in meta, but not declared. "
                     f"Declare it, or mend meta.{key}."
                 )
+    for column in table["columns"]:
+        other = column["config"]["meta"].get("required_unless", names)[0]
+        if other not in names:
+            raise ContractError(
+                f"{where}, column {column['name']}: required_unless names {other}, which is not "
+                "declared."
+            )
     if meta.get("reference") and "silver" in meta:
         raise ContractError(
             f"{where}: meta.reference is for tables that hold no events, and meta.silver names the "
@@ -182,6 +190,8 @@ def _contradictions(column: dict[str, Any]) -> Iterator[str]:
         yield "min is greater than max, so that no value is accepted."
     if "accepted" in meta and "vocabulary" in meta:
         yield "has a vocabulary and accepted words. Keep one."
+    if meta.get("required") and "required_unless" in meta:
+        yield "is required, and required_unless something. Keep one."
 
 
 def _roles(column: dict[str, Any], table_meta: dict[str, Any]) -> Iterator[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from loaders.demo.attempts import write_attempts
+from loaders.demo.claims import write_claims, write_requests
 from loaders.demo.deposits import write_deposits
 from loaders.demo.platform_events import write_platform_events
 
@@ -22,6 +23,8 @@ class DemoKey(TypedDict):
     attempts: dict[str, Any]
     deposit_attempts: dict[str, Any]
     platform_events: dict[str, Any]
+    claim_events: dict[str, Any]
+    data_subject_requests: dict[str, Any]
 
 
 def write_demo(folder: Path, events: int, seed: int, end: datetime) -> DemoKey:
@@ -43,6 +46,8 @@ def write_demo(folder: Path, events: int, seed: int, end: datetime) -> DemoKey:
         attempts=write_attempts(folder, events, seed, end.astimezone(UTC)),
         deposit_attempts=write_deposits(folder, events, seed, end.astimezone(UTC)),
         platform_events=write_platform_events(folder, events, seed, end.astimezone(UTC)),
+        claim_events=write_claims(folder, events, seed, end.astimezone(UTC)),
+        data_subject_requests=write_requests(folder, seed, end.astimezone(UTC)),
     )
     text = json.dumps(key, indent=2, ensure_ascii=False) + "\n"
     (folder / ANSWER_KEY).write_text(text, encoding="utf-8", newline="\n")

@@ -25,6 +25,7 @@ _NOT_NULL = re.compile(r"^(\w+) is not null$")
 class Mart:
     """One mart of gold, and how its rows come from those of its fact.
 
+    `day` is the day of a row of the fact, `start` the beginning of the period of a row of the mart.
     `scope` are the conditions that say what the mart is about; `hour` is the label that must be
     there where it shows hours; `category` the column whose small values become Other.
     """
@@ -32,6 +33,7 @@ class Mart:
     name: str
     fact: str
     day: str
+    start: str
     cell: tuple[str, ...]
     scope: tuple[str, ...]
     hour: str | None
@@ -104,14 +106,16 @@ def _mart(model: dict[str, Any]) -> Mart | None:
     columns = models_of("silver")[fact]["columns"]
     if all(column["name"] != "is_published" for column in columns):
         return None
+    keys = {*arguments["keys"].values(), *arguments.get("hashed", {}).values()}
     return Mart(
         name=model["name"],
         fact=fact,
         day=next(column["name"] for column in columns if column["data_type"] == "date"),
+        start=_start(model["columns"]),
         cell=tuple(
             column["name"]
             for column in columns
-            if column["name"] in arguments["keys"].values() and column["name"] not in labels
+            if column["name"] in keys and column["name"] not in labels
         ),
         scope=tuple(scope),
         hour=labels[0] if labels else None,
@@ -119,6 +123,12 @@ def _mart(model: dict[str, Any]) -> Mart | None:
         has_safe_rows="safe_rows" in arguments,
         hidden={c["name"]: why for c in model["columns"] if (why := _why_null(c))},
     )
+
+
+def _start(columns: list[dict[str, Any]]) -> str:
+    """The column `period_start`, else the first date."""
+    names = [column["name"] for column in columns if column["data_type"] == "date"]
+    return "period_start" if not names or "period_start" in names else str(names[0])
 
 
 def _tested(model: dict[str, Any]) -> dict[str, Any]:

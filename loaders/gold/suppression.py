@@ -125,7 +125,7 @@ def _shown(warehouse: duckdb.DuckDBPyConnection, mart: Mart, by: str) -> dict[da
     """Rows of the mart, and of those the ones without a value of each column, by period."""
     nulls = "".join(f", count(*) filter ({column} is null)" for column in mart.hidden)
     rows = warehouse.execute(
-        f"select cast(date_trunc('{by}', period_start) as date), count(*) {nulls} "
+        f"select cast(date_trunc('{by}', {mart.start}) as date), count(*) {nulls} "
         f"from gold.{mart.name} group by 1"
     ).fetchall()
     return {row[0]: dict(zip(("", *mart.hidden), row[1:], strict=True)) for row in rows}

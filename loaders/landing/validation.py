@@ -283,9 +283,14 @@ class _Builder:
         yield "has_repeats", "payload_malformed "
         yield "unfold_error", f"envelope_violation /{self.mapping.rows}"
         for column in self.columns:
+            absent = f"({column.name}_sent is null or trim({column.name}_sent) = '')"
             if column.required:
-                absent = f"{column.name}_sent is null or trim({column.name}_sent) = ''"
                 yield absent, f"envelope_violation /{column.name}"
+            elif column.required_unless:
+                other, *values = column.required_unless
+                excused = f"{other}_sent in ({', '.join(map(quote, values))})"
+                missing = f"{absent} and not coalesce({excused}, false)"
+                yield missing, f"envelope_violation /{column.name}"
 
     def _column_checks(self, column: Column) -> Iterator[tuple[str, str]]:
         name, place = column.name, f"/{column.name}"

@@ -8,7 +8,9 @@
           batch, or by those of each value of the columns that a list names. With 'rows', the rows
           themselves are compared, all columns but `updated_at`; `known` names a model of the days of
           which there may be none below, as all others that are not there have expired. The model
-          computes these days and no others: `is_renewed`.
+          computes these days and no others: `is_renewed`. With a `reach`, what a day says depends on
+          days before it: the six days after one that is renewed are renewed too (`week`), the next
+          month (`month`), or the same day of all later years (`years`).
       {'days': expression, 'below': model, 'day_below': expression}
           all days that the layer below holds, which must hold none in part.
       {'periods': expression, 'below': model, 'day_below': expression}
@@ -100,11 +102,37 @@
     {%- endif -%}
     {%- set found = run_query(question).rows -%}
     {%- set renewed = found | selectattr('is_renewed') | map(attribute='period_day') | list -%}
+    {%- if 'reach' in renews and renewed -%}
+        {%- set renewed = with_later_days(renewed, renews['reach'], found[0].last_below) -%}
+    {%- endif -%}
     {%- if is_rebuilt() -%}
         {%- set left_alone = found | rejectattr('is_renewed') | map(attribute='period_day') | list -%}
         {%- do tell_days(this.identifier, renewed, left_alone) -%}
     {%- endif -%}
     {{ return(renewed) }}
+{%- endmacro -%}
+
+{#- Days, and those after them, up to the last, that look back on them. -#}
+{%- macro with_later_days(days, reach, last) -%}
+    {%- set found = days | list -%}
+    {%- for day in days if last -%}
+        {%- if reach == 'week' -%}
+            {%- for number in range(1, 7) -%}
+                {%- do found.append(day + modules.datetime.timedelta(days=number)) -%}
+            {%- endfor -%}
+        {%- elif reach == 'month' -%}
+            {%- do found.append((day.replace(day=28) + modules.datetime.timedelta(days=4)).replace(day=1)) -%}
+        {%- else -%}
+            {%- for year in range(day.year + 1, last.year + 1) -%}
+                {%- do found.append(day.replace(year=year)) -%}
+            {%- endfor -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- set later = [] -%}
+    {%- for day in found | unique | sort if day in days or day <= last -%}
+        {%- do later.append(day) -%}
+    {%- endfor -%}
+    {{ return(later) }}
 {%- endmacro -%}
 
 {#-

@@ -25,6 +25,13 @@ PAIRS = 1500
 BASES: dict[str, dict[str, Any]] = {
     "attempts": event("a"),
     "deposit_attempts": event("a"),
+    "claim_events": {
+        "event_id": "a",
+        "event_type": "claim_submitted",
+        "timestamp": "2026-05-01T10:00:00Z",
+        "partner_id": "p",
+        "claim_id": "c",
+    },
     "platform_events": {
         "event_id": "a",
         "event_type": "wallet.credit",

@@ -26,6 +26,7 @@ EVENTS = {
     "S0": [*range(7, 18), *range(28, 38), *range(39, 43), *range(44, 50), 53, 57],
     "S2": [*range(8, 17), *range(20, 25), *range(28, 41), 42, 59, 65],
 }
+CLAIMS = {"S1": [2, 6, 8, 9, *range(17, 31), *range(33, 37), 38, 39, 43, 47, 55, 56]}
 METRICS = {"S0": [18, 19, 20, 23, 24, 25, 27], "S2": [5, 70, 71], "S4": [9]}
 NAMED = re.compile(r"`([^`]+)`(:)?")
 LINKED = re.compile(r"\[(\w+)\]\(\.\./(analyses/[^)]+)\)")
@@ -86,7 +87,7 @@ def faults(answer: str) -> list[str]:
 def test_every_requirement_has_a_row() -> None:
     assert [row[0] for row in ROWS] == [
         f"{source}-{number:02}"
-        for section in (REGISTRATION, EVENTS, METRICS)
+        for section in (REGISTRATION, EVENTS, CLAIMS, METRICS)
         for source, numbers in section.items()
         for number in numbers
     ]

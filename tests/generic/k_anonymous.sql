@@ -5,7 +5,9 @@
     `keys` maps columns of the mart to columns of the fact; `periods` names the day and hour of the
     fact where the mart has periods of several lengths, and what is `told` of longer ones. A row with no such cell in the fact fails
     too, unless the mart `shows_none` and the row says 0. Rows that are not of the fact are left out by
-    `mart_where`. Says how many rows fail, never which.
+    `mart_where`; `hashed` maps columns of the mart to columns of the fact that they are the
+    `partner_id_hash` of; a mart without `subjects` says `shows_people: false`. Says how many rows fail,
+    never which.
 
     With `of_metrics`, the mart is one of the figures of the metric contract, recounted metric by
     metric from their facts. With `made_of`, it repeats figures of another mart and has no others:
@@ -14,7 +16,7 @@
 {% test k_anonymous(
     model, fact=none, keys=none, subject=none, safe_rows=none, category=none, fact_where='true', k=none,
     of_metrics=false, made_of=none, counted='attempts', periods=none, shows_none=false,
-    mart_where='true'
+    mart_where='true', hashed={}, shows_people=true
 ) %}
 {{ config(fail_calc='coalesce(sum(rows_too_small), 0)') }}
 
@@ -30,7 +32,12 @@ with
 
 published as (
 
-    select * from {{ fact }}
+    select
+        *
+        {%- for column, source in hashed.items() %},
+        {{ partner_id_hash(source) }} as {{ column }}
+        {%- endfor %}
+    from {{ fact }}
     where {{ fact_where }}
 
 ),
@@ -61,7 +68,7 @@ checked as (
     select
         recounted.people,
         recounted.row_total,
-        mart.subjects,
+        {{ 'mart.subjects' if shows_people else 'cast(null as int64)' }} as subjects,
         mart.{{ counted }} as row_count,
         {{ "mart." ~ category if category else "'Other'" }} as category
     from {{ model }} as mart
@@ -88,7 +95,9 @@ violations as (
                 people < {{ k or var('k') }}
                 and (category != 'Other' or row_total < {{ safe_rows or 9223372036854775807 }})
             )
+            {%- if shows_people %}
             or coalesce(subjects, -1) != case when people >= {{ k or var('k') }} then people else -1 end
+            {%- endif %}
         )
 
 )

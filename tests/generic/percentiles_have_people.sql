@@ -1,9 +1,13 @@
 {#-
     A mart shows p50_ms only with k people behind it, p95_ms and p99_ms only with `tail_subjects`,
     or with `safe_rows` rows where its `category`, if the mart has one, is Other; recounted from the rows of the fact
-    whose `measure` is there. Says how many rows show too much, never which.
+    whose `measure` is there. `median` and `tails` are what the mart calls them, and `hashed` is as in
+    `k_anonymous`. Says how many rows show too much, never which.
 -#}
-{% test percentiles_have_people(model, fact, keys, subject, measure, category=none, fact_where='true') %}
+{% test percentiles_have_people(
+    model, fact, keys, subject, measure, category=none, fact_where='true', hashed={}, median='p50_ms',
+    tails=['p95_ms', 'p99_ms']
+) %}
 {{ config(fail_calc='coalesce(sum(rows_too_open), 0)') }}
 
 with
@@ -16,7 +20,14 @@ recounted as (
         {% endfor -%}
         count(distinct {{ subject }}) as people,
         count(*) as row_total
-    from {{ fact }}
+    from (
+        select
+            *
+            {%- for column, source in hashed.items() %},
+            {{ partner_id_hash(source) }} as {{ column }}
+            {%- endfor %}
+        from {{ fact }}
+    ) as hashed
     where {{ fact_where }} and {{ measure }} is not null
     group by {{ keys.values() | join(', ') }}
 
@@ -24,7 +35,7 @@ recounted as (
 
 violations as (
 
-    select mart.p50_ms
+    select mart.{{ median }}
     from {{ model }} as mart
     left join recounted
         on
@@ -32,9 +43,9 @@ violations as (
             mart.{{ column }} = recounted.{{ key }}
             {{ 'and ' if not loop.last }}{% endfor %}
     where
-        (mart.p50_ms is not null and coalesce(recounted.people, 0) < {{ var('k') }})
+        (mart.{{ median }} is not null and coalesce(recounted.people, 0) < {{ var('k') }})
         or (
-            (mart.p95_ms is not null or mart.p99_ms is not null)
+            ({% for tail in tails %}mart.{{ tail }} is not null{{ ' or ' if not loop.last }}{% endfor %})
             and coalesce(recounted.people, 0) < {{ var('tail_subjects') }}
             and ({{ "mart." ~ category ~ " != 'Other' or" if category }} coalesce(recounted.row_total, 0) < {{ var('safe_rows') }})
         )

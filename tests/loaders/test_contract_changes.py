@@ -110,6 +110,12 @@ INCOMPATIBLE = {
     ),
     "another type": (nothing, text_of(), "visits.pages", "add a column of the new type"),
     "required": (nothing, in_column_meta(required=True), "visits.pages", "keep it optional"),
+    "required_unless": (
+        nothing,
+        in_column_meta(required_unless=["reader", "x"]),
+        "visits.pages",
+        "keep it optional",
+    ),
     "a new column that is required": (
         nothing,
         with_column(required=True),

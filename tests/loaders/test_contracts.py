@@ -54,6 +54,8 @@ VISITS: Table = {
 REQUIRED = {
     "attempts": {"event_id", "timestamp", "action", "status"},
     "platform_events": {"event_id", "event_type", "occurred_at"},
+    "claim_events": {"event_id", "event_type", "timestamp", "partner_id"},
+    "data_subject_requests": {"request_id", "kind", "status", "updated_at"},
     "dead_letters": {
         "dead_letter_id",
         "code",
@@ -345,6 +347,9 @@ def test_a_file_that_is_no_yaml_is_named(tmp_path: Path):
         (in_column_meta(min=5, max=4), "a range without a number in it"),
         (in_column_meta(accepted=["a"]), "words for a number"),
         (in_column_meta(retired=True, required=True), "retired and required"),
+        (in_column_meta(required_unless=["reader"]), "required unless a column is nothing"),
+        (in_column_meta(required_unless=["writer", "x"]), "required unless an unknown column"),
+        (in_column_meta(required=True, required_unless=["reader", "x"]), "required twice"),
         (in_column_meta(since="soon"), "since that is no version"),
         (in_column(name="Pages"), "a name that is not in lower case"),
         (in_meta(event_time="pages"), "an event time that is no time"),

@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from claims import claim_event, requests
 from evening import evening
 
 SUNDAY = datetime(2026, 5, 3, tzinfo=UTC)
@@ -23,7 +24,12 @@ SUNDAY = datetime(2026, 5, 3, tzinfo=UTC)
 DAYS = {-1: 1, 0: 10, 1: 10, 2: 1}
 PEOPLE = 80
 REFUSED = 9  # lines of each file
-REQUIRED = {"attempts": "status", "deposit_attempts": "status", "platform_events": "event_type"}
+REQUIRED = {
+    "attempts": "status",
+    "deposit_attempts": "status",
+    "platform_events": "event_type",
+    "claim_events": "event_type",
+}
 
 # Most values are plain, so that cells have people enough to be published.
 HOURS = [10] * 8 + [0, 23]
@@ -134,7 +140,7 @@ PAYLOADS: dict[str, dict[str, list[Any]]] = {
 # Whoever comes to a band of points has registered before, and earned some.
 EVENT_TYPES = [*PAYLOADS, *["account.registered", "contribution.recorded"] * 2]
 # Of these there are more rows: their many types have people enough each.
-TIMES = {"platform_events": 10}
+TIMES = {"platform_events": 10, "claim_events": 3}
 # Rates of a day and currency that land twice, and texts that are none.
 RATES = ["0.5", "0.0205", " 12.12345678", "99999.5", "0", "-1", "1e3", "0.123456789", "½"]
 
@@ -167,6 +173,9 @@ def write_batches(folder: Path, seed: int, rows: int) -> dict[str, list[Path]]:
             _written(folder / f"{table}-{n}.jsonl", batch)
             for n, batch in enumerate((first, second))
         ]
+    files["data_subject_requests"] = [
+        _written(folder / f"requests-{n}.jsonl", requests(rng, SUNDAY, REFUSED)) for n in range(2)
+    ]
     files["fx_rates"] = [_written(folder / f"fx_rates-{n}.jsonl", _rates(rng)) for n in range(2)]
     return files
 
@@ -179,6 +188,12 @@ def _rates(rng: random.Random) -> list[dict[str, Any]]:
         for day in days * 3
     ]
     return rates + [{"rate_date": days[0], "currency": "JPY"}] * (REFUSED - 1)
+
+
+def _claim_event(rng: random.Random, event_id: str, later: bool) -> dict[str, Any]:
+    zone = rng.choice(["Z", "+02:00", "-11:30"])
+    at = {"timestamp": _in_zone(_moment(rng, later), zone)}
+    return _number(rng, event_id) | at | claim_event(rng)
 
 
 def _attempt(rng: random.Random, event_id: str, later: bool) -> dict[str, Any]:
@@ -277,4 +292,5 @@ EVENTS = {
     "attempts": _attempt,
     "deposit_attempts": _deposit,
     "platform_events": _platform_event,
+    "claim_events": _claim_event,
 }

@@ -271,6 +271,28 @@ FAULTS = {
         "alter table silver.int_access__reply_errors add column person varchar; "
         "update silver.int_access__reply_errors set person = 'v1:' || sha256('a')",
     ),
+    "a day of claims that has one more": Fault(
+        "k_anonymous",
+        "daily_claim_stats",
+        "update gold.daily_claim_stats set total_claims = total_claims + 1 where rowid = 0",
+    ),
+    "a tail of few claims": Fault(
+        "percentiles_have_people",
+        "daily_claim_stats",
+        "update gold.daily_claim_stats set p99_processing_time_ms = 1 where rowid = "
+        "(select max(rowid) from gold.daily_claim_stats where total_claims < 50)",
+    ),
+    "a partner by a hash of nobody": Fault(
+        "k_anonymous",
+        "fraud_patterns_weekly",
+        "update gold.fraud_patterns_weekly set partner_id_hash = 'v1:' || sha256('nobody') "
+        "where rowid = 0",
+    ),
+    "an average of one person's claims": Fault(
+        "amounts_have_people",
+        "claim_type_features_daily",
+        "update gold.claim_type_features_daily set amount_minor = 1 where rowid = 0",
+    ),
     "money that nobody accounts for": Fault(
         "assert_every_money_event_is_counted_or_quarantined",
         "",

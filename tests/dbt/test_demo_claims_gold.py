@@ -1,0 +1,210 @@
+"""The marts of claims say what pandas makes of the demo's files, and find what is planted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import duckdb
+import pandas as pd
+import pytest
+from conftest import Demo
+from second_claims import K, claims_of, events_of, partner_hash, published
+
+Rows = pd.DataFrame
+Marts = Callable[..., Rows]
+IN = {"day": ("day",), "week": ("day", "week"), "month": ("day", "week", "month")}
+
+
+@pytest.fixture(scope="module")
+def told(demo: Demo) -> Rows:
+    """Published claims, the partner as gold knows it."""
+    claims = published(claims_of(events_of(demo.home.path / "demo")))
+    hashes = {name: partner_hash(demo.home.vault, name) for name in claims["partner"].unique()}
+    return claims.assign(name=claims["partner"], partner=claims["partner"].map(hashes))
+
+
+@pytest.fixture(scope="module")
+def marts(demo: Demo) -> Marts:
+    def read(mart: str, *keys: str) -> Rows:
+        with duckdb.connect(str(demo.home.warehouse), read_only=True) as warehouse:
+            rows = warehouse.execute(f"from gold.{mart}").df()
+        return rows.set_index(list(keys)).sort_index()
+
+    return read
+
+
+@pytest.fixture(scope="module")
+def key(demo: Demo) -> dict[str, Any]:
+    text = (demo.home.path / "demo" / "answer_key.json").read_text(encoding="utf-8")
+    return dict(json.loads(text))
+
+
+def cells(told: Rows, period: str, *keys: str, **figures: tuple[str, Any]) -> Rows:
+    """Counts that most marts have, and other figures, of the rows that a period's marts tell."""
+    rows = told[told["told"].isin(IN[period])]
+    return (
+        rows.groupby([period, *keys])
+        .agg(
+            claims=("person", "size"),
+            subjects=("person", "nunique"),
+            flagged=("is_flagged", "sum"),
+            verified=("is_verified", "sum"),
+            fraud=("is_fraud", lambda found: found.eq(True).sum()),
+            **figures,
+        )
+        .sort_index()
+    )
+
+
+def agree(mart: Rows, expected: Rows, **columns: str) -> None:
+    """The same cells, and the same figures in them."""
+    assert list(mart.index) == list(expected.index)
+    assert len(expected) > 5
+    for name, figure in columns.items():
+        pd.testing.assert_series_equal(
+            mart[name], expected[figure], check_names=False, check_dtype=False, check_index=False
+        )
+
+
+def test_days(told: Rows, marts: Marts) -> None:
+    expected = cells(
+        told,
+        "day",
+        *("partner", "kind", "region"),
+        score=("score", lambda score: round(score.mean(), 6)),
+        p50=("ms", lambda ms: int(ms.median() + 0.5)),
+    )
+    mart = marts("daily_claim_stats", "date", "partner_id_hash", "claim_type", "region")
+    agree(
+        mart,
+        expected,
+        total_claims="claims",
+        total_verified="verified",
+        total_flagged="flagged",
+        avg_fraud_score="score",
+        p50_processing_time_ms="p50",
+    )
+    assert list(mart.reset_index().columns) == [
+        *("date", "partner_id_hash", "claim_type", "region"),
+        *("total_claims", "total_verified", "total_flagged", "avg_fraud_score"),
+        *("p50_processing_time_ms", "p99_processing_time_ms", "updated_at"),
+    ]
+
+
+def test_patterns_and_the_ring(told: Rows, marts: Marts, key: dict[str, Any]) -> None:
+    keys = ("partner_id_hash", "claim_type", "amount_bucket", "region")
+    mart = marts("fraud_patterns_weekly", "period_start", *keys)
+    expected = cells(told, "week", "partner", "kind", "bucket", "region", proofs=("proofs", "sum"))
+    agree(
+        mart,
+        expected,
+        claims="claims",
+        subjects="subjects",
+        flagged_claims="flagged",
+        confirmed_fraud="fraud",
+        proofs="proofs",
+    )
+    ring = key["claim_events"]["ring"]
+    worst = mart["confirmed_fraud"].idxmax()
+    partner = told.loc[told["name"] == ring["partner"], "partner"].iloc[0]
+    assert worst[:3] == (pd.Timestamp(ring["week"]), partner, ring["claim_type"])
+    assert mart.loc[worst, "rank"] == 1
+
+
+def test_months(told: Rows, marts: Marts) -> None:
+    trends = marts("claim_type_trends_monthly", "period_start", "claim_type", "region")
+    same = {"claims": "claims", "subjects": "subjects"}
+    agree(trends, cells(told, "month", "kind", "region"), **same, confirmed_fraud="fraud")
+    assert trends["seasonal_index"].isna().all(), "there is no year before"
+    profiles = marts("partner_behavior_profiles", "period_start", "partner_id_hash")
+    expected = cells(told, "month", "partner")
+    agree(profiles, expected, **same)
+    for (month, partner), row in profiles.iterrows():
+        rows = told[(told["month"] == month) & (told["partner"] == partner)]
+        for mix, column in {"claim_type": "kind", "hour_band": "band"}.items():
+            assert json.loads(row[f"{mix}_mix"]) == rows[column].value_counts().to_dict()
+        before = (month - pd.offsets.MonthBegin(1), partner)
+        change = row["claims"] - expected["claims"][before] if before in expected.index else None
+        assert row["claims_change"] == change or (change is None and pd.isna(row["claims_change"]))
+
+
+def test_the_claims_of_a_month_are_told_but_for_few(told: Rows, key: dict[str, Any]) -> None:
+    """Each once; what is told nowhere is less than k people of a month."""
+    sent = {month: row["claims"] for month, row in key["claim_events"]["months"].items()}
+    left = pd.Series(sent) - told.groupby(told["month"].dt.strftime("%Y-%m")).size()
+    assert told.index.is_unique
+    assert left.between(0, K).all()
+
+
+def test_features(told: Rows, marts: Marts) -> None:
+    features = marts("partner_features_daily", "period_start", "partner_id_hash")
+    expected = cells(told, "day", "partner")
+    agree(features, expected, claims="claims", confirmed_fraud="fraud", subjects="subjects")
+    for (day, partner), row in features.iterrows():
+        week = expected.xs(partner, level="partner").loc[day - pd.Timedelta(days=6) : day].sum()
+        assert row["partner_fraud_rate_7d"] == pytest.approx(week["fraud"] / week["claims"])
+    kinds = marts("claim_type_features_daily", "period_start", "claim_type", "currency")
+    expected = cells(told, "day", "kind", "currency", cents=("cents", "sum"))
+    agree(kinds, expected, claims="claims", subjects="subjects")
+    shown = kinds["amount_minor"].notna()
+    assert shown.any()
+    assert (kinds.loc[shown, "amount_minor"] == expected.loc[shown.to_numpy(), "cents"]).all()
+
+
+def test_benchmarks(told: Rows, marts: Marts) -> None:
+    """Of the other partners of the industry, ten at least."""
+    mart = marts("partner_benchmarks_monthly", "period_start", "partner_id_hash", "claim_type")
+    known = told[(told["partner"] != "Other") & (told["kind"] != "Other")]
+    expected = cells(known, "month", "partner", "kind")
+    agree(mart, expected, claims="claims", subjects="subjects")
+    rates = expected["fraud"] / expected["claims"]
+    told_of = 0
+    for (month, partner, kind), row in mart.iterrows():
+        others = [
+            cell
+            for cell in mart.index
+            if cell[0] == month
+            and cell[1] != partner
+            and cell[2] == kind
+            and mart["industry"][cell] == row["industry"]
+        ]
+        sizes = expected["claims"][others]
+        if len(others) >= K and 2 * sizes.max() <= sizes.sum():
+            told_of += 1
+            for quarter, share in {"p25": 0.25, "p50": 0.5, "p75": 0.75}.items():
+                found = row[f"industry_fraud_rate_{quarter}"]
+                assert found == pytest.approx(rates[others].quantile(share))
+        else:
+            assert pd.isna(row["industry_fraud_rate_p50"])
+    assert told_of > 10
+
+
+def test_the_biased_region_is_flagged(told: Rows, marts: Marts, key: dict[str, Any]) -> None:
+    mart = marts("model_bias_monthly", "dimension", "period_start", "value")
+    expected = cells(told, "month", "region")
+    agree(mart.loc["region"], expected, claims="claims", subjects="subjects")
+    rates = expected["flagged"] / expected["claims"]
+    assert list(mart.loc["region"]["flag_rate"]) == pytest.approx(list(rates))
+    by_region = mart.loc["region"].groupby("value")["ratio_to_best"].mean()
+    assert by_region.idxmin() == key["claim_events"]["biased_region"]
+
+
+def test_calls(demo: Demo, marts: Marts, key: dict[str, Any]) -> None:
+    """The failing partner fails most, and no row has fewer than ten people and a hundred calls."""
+    mart = marts("verification_metrics_daily", "partner_id_hash")
+    assert ((mart["subjects"] >= K) | (mart["events"] >= 100)).all()
+    calls = mart[mart["api_calls"] > 0]
+    failing = partner_hash(demo.home.vault, key["claim_events"]["failing_partner"])
+    rates = calls.groupby(level=0).agg({"success_rate": "mean", "api_calls": "sum"})
+    if failing in rates.index:
+        assert rates["success_rate"].idxmin() == failing
+    assert rates["api_calls"].sum() > 100
+
+
+def test_requests(marts: Marts, key: dict[str, Any]) -> None:
+    mart = marts("data_subject_request_stats", "status")
+    counts = mart.groupby(level=0)["requests"].sum().to_dict()
+    assert counts == key["data_subject_requests"]["statuses"]
+    assert mart.loc["completed", "open_requests"].sum() == 0
