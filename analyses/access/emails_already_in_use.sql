@@ -1,4 +1,5 @@
 -- How many people tried to register with an e-mail address that is already in use? (S3-19)
+{{ config(enabled=is_built('access')) }}
 with
 
 errors as (

@@ -1,4 +1,5 @@
 -- Which error codes rise from one day to the next, whatever the language of the reply? (S3-27)
+{{ config(enabled=is_built('access')) }}
 with
 
 requests as (

@@ -1,4 +1,5 @@
 -- Which payment provider fails most, and with which error? (S3-34)
+{{ config(enabled=is_built('access')) }}
 with
 
 deposits as (

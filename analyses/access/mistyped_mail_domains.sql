@@ -1,4 +1,5 @@
 -- Which mail domains do people mistype, such as gmul.com for gmail.com, and how often? (S3-21)
+{{ config(enabled=is_built('access')) }}
 with
 
 typos as (

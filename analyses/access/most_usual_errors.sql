@@ -1,4 +1,5 @@
 -- Which errors do people meet most often, and at which field of the form? (S3-21)
+{{ config(enabled=is_built('access')) }}
 with
 
 errors as (

@@ -1,4 +1,5 @@
 -- Is a rate limit told apart from an unknown error, and how many errors are still unknown? (S3-32)
+{{ config(enabled=is_built('access')) }}
 with
 
 errors as (

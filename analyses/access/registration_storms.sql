@@ -1,4 +1,5 @@
 -- In which hours did a registration endpoint return more than 100 errors? (S3-20)
+{{ config(enabled=is_built('access')) }}
 with
 
 signups as (

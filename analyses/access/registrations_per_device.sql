@@ -1,4 +1,5 @@
 -- Does one fingerprint register more than 30 times before it is stopped? (S3-33)
+{{ config(enabled=is_built('access')) }}
 with
 
 days as (

@@ -1,4 +1,5 @@
 -- How much slower is each country than the European Union, such as Japan by 20 percent? (S3-22)
+{{ config(enabled=is_built('access')) }}
 with
 
 response_times as (

@@ -1,4 +1,5 @@
 -- How many sign-ups were registered, blocked or refused on each day and domain? (S3-19)
+{{ config(enabled=is_built('access')) }}
 with
 
 attempts as (

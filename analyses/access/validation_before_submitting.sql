@@ -1,4 +1,5 @@
 -- How many people have a field validated before they send the form, and send it then? (S3-31)
+{{ config(enabled=is_built('access')) }}
 with
 
 funnel as (

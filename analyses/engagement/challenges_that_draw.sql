@@ -1,4 +1,5 @@
 -- Which challenges draw people, and in which do they come to the end? (S0-12)
+{{ config(enabled=is_built('engagement')) }}
 with
 
 performance as (

@@ -1,4 +1,5 @@
 -- Which channel fails, and when, as far as enough people stand behind it? (S0-16)
+{{ config(enabled=is_built('engagement')) }}
 with
 
 delivery as (

@@ -1,5 +1,6 @@
 -- How many of those who set out to pay in have the money, and play with it within an hour? (S2-24)
 -- Of each brand. It reads silver: figures not for publication.
+{{ config(enabled=is_built('gaming')) }}
 with
 
 events as (

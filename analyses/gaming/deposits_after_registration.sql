@@ -1,5 +1,6 @@
 -- Who, of those who registered in a week, pays in on day 1, 7 or 30, or later? (S2-30)
 -- In days of UTC, give or take one. It reads silver: figures not for publication.
+{{ config(enabled=is_built('gaming')) }}
 with
 
 events as (

@@ -1,5 +1,6 @@
 -- What has somebody paid in by the day after the first deposit, a week, a month and three? (S2-33)
 -- By month, brand and currency of the first one. It reads silver: figures not for publication.
+{{ config(enabled=is_built('gaming')) }}
 with
 
 deposits as (

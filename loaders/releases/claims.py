@@ -9,7 +9,9 @@ from loaders.project import PROJECT
 
 # The one place that knows silver: who claimed what, where and when.
 CLAIMS = """
-    select claimant_key as person, claim_type, region, submitted_on as claimed_on
+    select
+        subject_key as person, claim_type, lower(country) as region,
+        cast(submitted_at as date) as claimed_on
     from silver.int_claims__claims
 """
 RELATION = "silver.int_claims__claims"

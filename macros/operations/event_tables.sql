@@ -22,7 +22,7 @@
         {%- endif -%}
     {%- endfor -%}
     {%- set built = {} -%}
-    {%- for name, models in tables.items() if is_built(models.silver) -%}
+    {%- for name, models in tables.items() if is_built(domain_of_model(models.silver)) -%}
         {%- do built.update({name: models}) -%}
     {%- endfor -%}
     {{ return(built) }}

@@ -1,13 +1,13 @@
-{#- Whether a silver model is of a domain that is built: all are, unless ASSAY_DOMAINS names some. -#}
-{%- macro is_built(model) -%}
+{#- Whether the marts of a domain are built: all are, unless ASSAY_DOMAINS names some. -#}
+{%- macro is_built(domain) -%}
     {%- set domains = env_var('ASSAY_DOMAINS', '') -%}
-    {{ return(domains == '' or domain_of_model(model) in domains.split(',')) }}
+    {{ return(domains == '' or domain in domains.split(',')) }}
 {%- endmacro -%}
 
 {#- The models that the metrics stand over, of domains that are built. -#}
 {%- macro metric_facts() -%}
     {%- set built = [] -%}
-    {%- for fact in var('metric_facts') if is_built(fact) -%}
+    {%- for fact in var('metric_facts') if is_built(domain_of_model(fact)) -%}
         {%- do built.append(fact) -%}
     {%- endfor -%}
     {{ return(built) }}

@@ -41,8 +41,8 @@ def placed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Placed]:
             f"""
             create table {target.layer("silver")}.int_claims__claims as
             select
-                concat('p', cast(n as string)) as claimant_key, 'auto' as claim_type,
-                'de' as region, date '2026-02-03' as submitted_on
+                concat('p', cast(n as string)) as subject_key, 'auto' as claim_type,
+                'DE' as country, timestamp '2026-02-03' as submitted_at
             from unnest(generate_array(1, {MANY})) as n
             union all
             select 'everywhere', claim_type, region, date '2026-02-03' from ({cells}) as cells

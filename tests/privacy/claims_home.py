@@ -18,7 +18,7 @@ def put_claims(home: Home, claims: Sequence[Claim], built: str = BUILT) -> None:
     """Make the relation that a release reads, as a build of that time would."""
     with duckdb.connect(str(home.warehouse)) as warehouse:
         make_claims(warehouse)
-        warehouse.executemany("insert into silver.int_claims__claims values (?, ?, ?, ?)", claims)
+        warehouse.executemany("insert into silver.int_claims__claims values (?, ?, upper(?), ?)", claims)
         warehouse.execute(f"create table main.last_build as select timestamp '{built}' started_at")
 
 
@@ -26,7 +26,7 @@ def make_claims(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("create schema silver")
     connection.execute(
         "create table silver.int_claims__claims "
-        "(claimant_key varchar, claim_type varchar, region varchar, submitted_on date)"
+        "(subject_key varchar, claim_type varchar, country varchar, submitted_at timestamp)"
     )
 
 
