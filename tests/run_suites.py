@@ -99,7 +99,7 @@ SUITES: dict[str, tuple[int, Callable[[], bool]]] = {
     # Together: each has some files that take minutes, beside which the others are run.
     "marts and privacy": (615, pytest("tests/dbt", "tests/parity", "tests/privacy")),
     "publish and readme": (250, pytest("tests/publish", "tests/readme")),
-    "reports and audit": (35, pytest("tests/reports", "tests/audit")),
+    "reports and retention": (60, pytest("tests/reports", "tests/audit", "tests/retention")),
 }
 
 

@@ -45,7 +45,8 @@ def placed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Placed]:
                 'DE' as country, timestamp '2026-02-03' as submitted_at
             from unnest(generate_array(1, {MANY})) as n
             union all
-            select 'everywhere', claim_type, region, date '2026-02-03' from ({cells}) as cells
+            select 'everywhere', claim_type, upper(region), timestamp '2026-02-03'
+            from ({cells}) as cells
             """
         )
         client.query_and_wait(

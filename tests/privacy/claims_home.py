@@ -18,7 +18,9 @@ def put_claims(home: Home, claims: Sequence[Claim], built: str = BUILT) -> None:
     """Make the relation that a release reads, as a build of that time would."""
     with duckdb.connect(str(home.warehouse)) as warehouse:
         make_claims(warehouse)
-        warehouse.executemany("insert into silver.int_claims__claims values (?, ?, upper(?), ?)", claims)
+        warehouse.executemany(
+            "insert into silver.int_claims__claims values (?, ?, upper(?), ?)", claims
+        )
         warehouse.execute(f"create table main.last_build as select timestamp '{built}' started_at")
 
 

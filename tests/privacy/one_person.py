@@ -132,8 +132,7 @@ def places(home: Home) -> set[str]:
     """Where the planted one is found: the first two parts of a path, or a table."""
     known = needles(home)
     found = {
-        "/".join(Path(file).relative_to(home.path).parts[:2])
-        for file in search(known, [home.path])
+        "/".join(Path(file).relative_to(home.path).parts[:2]) for file in search(known, [home.path])
     }
     with duckdb.connect(str(home.warehouse), read_only=True) as warehouse:
         tables = warehouse.execute(

@@ -1,4 +1,4 @@
-"""After an erasure nothing of the person is in any file of the home, and the books still balance."""
+"""After an erasure nothing of the person is in any file of the home, and the books balance."""
 
 from __future__ import annotations
 
@@ -87,7 +87,9 @@ def found_in(home: Home) -> set[str]:
     return {"spool" if place.startswith("spool/") else place for place in places(home)}
 
 
-def gold_of(home: Home, mart: str, columns: str = "* exclude (updated_at)") -> list[tuple[Any, ...]]:
+def gold_of(
+    home: Home, mart: str, columns: str = "* exclude (updated_at)"
+) -> list[tuple[Any, ...]]:
     with duckdb.connect(str(home.warehouse), read_only=True) as warehouse:
         return warehouse.execute(f"select {columns} from gold.{mart} order by all").fetchall()
 
@@ -263,7 +265,7 @@ def test_an_erasure_that_forgets_a_place_is_found(
 
 
 def test_files_of_others_are_named_and_not_touched(planted: Home) -> None:
-    """Exports, until it is asked for; the request stays open, and its note is for the owner alone."""
+    """Exports, until it is asked for; the request stays open, its note is for the owner alone."""
     code, said = run(planted, "erase", "--kind", "email", given=f"{EMAIL}\n")
     assert code == 1
     assert [line for line in said.splitlines() if line.startswith("still in")] == [
@@ -322,7 +324,9 @@ def test_retention_takes_what_was_erased_with_its_batch(planted: Home) -> None:
 def test_a_new_batch_is_read_past_empty_lines(planted: Home) -> None:
     """A line that is empty before silver has read it is counted as erased."""
     again = [row | {"event_id": f"new-{n}"} for n, row in enumerate(one_person.attempts())]
-    one_person.land(planted, "attempts", [row for row in again if "bad" not in row["event_id"]][:16])
+    one_person.land(
+        planted, "attempts", [row for row in again if "bad" not in row["event_id"]][:16]
+    )
     erasure.erase(planted, Subject.of("email", [EMAIL]), delete_files=True)
     one_person.build(planted)
     assert {batch.problem for batch in read_books(planted)[0]} == {None}

@@ -6,8 +6,8 @@
 {%- set is_placed = "event_type = 'bet.placed'" %}
 {%- set is_voided = "event_type = 'bet.voided'" %}
 
--- An id is of one bet at its brand; an event without one is a bet by itself. A table, since all that
--- is about play reads it, and joining the events of all bets costs.
+-- An id is of one bet at its brand; an event without one is a bet by itself. A table: all that is
+-- about play reads it, and joining the events of all bets costs.
 with
 
 events as (
