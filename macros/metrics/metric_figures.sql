@@ -15,6 +15,7 @@
 {%- set partial = simple | selectattr('hidden') | list -%}
 {%- set valued = summed + ranked + distinct_counts -%}
 {%- set cell = ['period', 'period_start', 'dimension', 'dimension_value'] -%}
+{%- set places = places_of(fact) -%}
     with
 
     -- Which metrics count a row, and with which value.
@@ -67,34 +68,34 @@
 
     ),
 
-    -- Every row in each of its cells: period by period, dimension by dimension.
-    placed as (
+    -- Rows that no cell tells apart are one, with all that is counted and added up of them.
+    folded as (
 
         select
-            published.*,
-            kinds.period,
-            case kinds.period
-                {%- for period in period_starts(fact) %}
-                when '{{ period }}' then published.in_{{ period }}
-                {%- endfor %}
-            end as period_start,
-            dimensions.dimension,
-            case dimensions.dimension
-                {%- for dimension in fact.dimensions %}
-                when '{{ dimension }}' then published.by_{{ dimension }}
-                {%- endfor %}
-                else 'all'
-            end as dimension_value
+            {{ places | join(', ') }},
+            {{ 'is_published,' if partial }}
+            {%- for flag in flags %}
+            count(case when {{ is_counted_by(flag, flags) }} then 1 end) as {{ flag }}__rows,
+            {%- endfor %}
+            {%- for metric in summed %}
+            sum({{ metric.input }}__value) as {{ metric.name }}__sum,
+            {%- endfor %}
+            {%- for metric in partial %}
+            max({{ metric.name }}__hidden) as {{ metric.name }}__hidden,
+            {%- if metric.meta.one %}
+            min({{ metric.name }}__one) as {{ metric.name }}__least,
+            max({{ metric.name }}__one) as {{ metric.name }}__most,
+            {%- endif %}
+            {%- endfor %}
+            max(labelled_at) as labelled_at
         from published
-        cross join kinds
-        cross join dimensions
+        group by {{ places | join(', ') }}{{ ', is_published' if partial }}
 
     ),
 
-    in_cells as (
+    folded_in_cells as (
 
-        select * from placed
-        where period_start is not null{{ ' and is_published' if partial }}
+        {{ in_cells('folded', fact) }}
 
     ),
 
@@ -106,10 +107,10 @@
             {{ cell | join(', ') }},
             {%- for metric in partial %}
             max({{ metric.name }}__hidden) = 1
-            {{- ' or min(' ~ metric.name ~ '__one) != max(' ~ metric.name ~ '__one)' if metric.meta.one }} as {{ metric.name }}__is_part,
+            {{- ' or min(' ~ metric.name ~ '__least) != max(' ~ metric.name ~ '__most)' if metric.meta.one }} as {{ metric.name }}__is_part,
             {%- endfor %}
             max(labelled_at) as updated_at
-        from placed
+        from folded_in_cells
         where period_start is not null
         group by {{ cell | join(', ') }}
 
@@ -122,25 +123,44 @@
         select
             {{ cell | join(', ') }},
             {%- for flag in flags %}
-            count(case when {{ is_counted_by(flag, flags) }} then 1 end) as {{ flag }}__rows,
+            cast(sum({{ flag }}__rows) as int64) as {{ flag }}__rows,
             {%- endfor %}
             {%- for metric in summed %}
-            sum({{ metric.input }}__value) as {{ metric.name }}__sum,
+            sum({{ metric.name }}__sum) as {{ metric.name }}__sum,
             {%- endfor %}
             max(labelled_at) as updated_at
-        from in_cells
+        from folded_in_cells
+        where period_start is not null{{ ' and is_published' if partial }}
         group by {{ cell | join(', ') }}
 
     ),
 
     -- A person is one row here, whichever metrics count them: one pass for the people of all metrics.
+    persons as (
+
+        select
+            {{ places | join(', ') }},
+            subject,
+            bit_or(counted_by) as counted_by
+        from published
+        where subject is not null{{ ' and is_published' if partial }}
+        group by {{ places | join(', ') }}, subject
+
+    ),
+
+    persons_in_cells as (
+
+        {{ in_cells('persons', fact) }}
+
+    ),
+
     by_person as (
 
         select
             {{ cell | join(', ') }},
             bit_or(counted_by) as counted_by
-        from in_cells
-        where subject is not null
+        from persons_in_cells
+        where period_start is not null
         group by {{ cell | join(', ') }}, subject
 
     ),
@@ -157,10 +177,25 @@
 
     ),
 
-    {% if ranked -%}
+    {% if ranked or distinct_counts -%}
+    values_in_cells as (
+
+        {{ in_cells('published', fact) }}
+
+    ),
+
+    told_values as (
+
+        select * from values_in_cells
+        where period_start is not null{{ ' and is_published' if partial }}
+
+    ),
+
+    {% endif -%}
+    {%- if ranked -%}
     percentiles as (
 
-        {{ percentiles_by('in_cells', cell, ranked) }}
+        {{ percentiles_by('told_values', cell, ranked) }}
 
     ),
 
@@ -173,7 +208,7 @@
             {%- for metric in distinct_counts %},
             count(distinct {{ metric.input }}__value) as {{ metric.name }}
             {%- endfor %}
-        from in_cells
+        from told_values
         group by {{ cell | join(', ') }}
 
     ),
@@ -265,4 +300,38 @@
     )
 
     select * from figures
+{%- endmacro -%}
+
+{#- The columns that say in which cells a row is: the start of each period, the value of each dimension. -#}
+{%- macro places_of(fact) -%}
+    {%- set places = [] -%}
+    {%- for period in period_starts(fact) -%}
+        {%- do places.append('in_' ~ period) -%}
+    {%- endfor -%}
+    {%- for dimension in fact.dimensions -%}
+        {%- do places.append('by_' ~ dimension) -%}
+    {%- endfor -%}
+    {{ return(places) }}
+{%- endmacro -%}
+
+{#- Query for rows in each of their cells: period by period, dimension by dimension. -#}
+{%- macro in_cells(relation, fact) -%}
+    select
+        {{ relation }}.*,
+        kinds.period,
+        case kinds.period
+            {%- for period in period_starts(fact) %}
+            when '{{ period }}' then {{ relation }}.in_{{ period }}
+            {%- endfor %}
+        end as period_start,
+        dimensions.dimension,
+        case dimensions.dimension
+            {%- for dimension in fact.dimensions %}
+            when '{{ dimension }}' then {{ relation }}.by_{{ dimension }}
+            {%- endfor %}
+            else 'all'
+        end as dimension_value
+    from {{ relation }}
+    cross join kinds
+    cross join dimensions
 {%- endmacro -%}
