@@ -47,7 +47,9 @@ def make(folder: Path) -> Home:
     exports = home.path / "exports"
     exports.mkdir()
     (exports / "people.csv").write_text(f"email\n{EMAIL}\n{USER}\n", encoding="utf-8")
-    (exports / "old.bin").write_bytes(EMAIL.encode("utf-16") + base64.b64encode(USER.encode()))
+    (exports / "old.bin").write_bytes(
+        EMAIL.encode("utf-16") + b"\n" + base64.b64encode(USER.encode())
+    )
     return home
 
 
@@ -132,8 +134,7 @@ def places(home: Home) -> set[str]:
     """Where the planted one is found: the first two parts of a path, or a table."""
     known = needles(home)
     found = {
-        "/".join(Path(file).relative_to(home.path).parts[:2])
-        for file in search(known, [home.path])
+        "/".join(Path(file).relative_to(home.path).parts[:2]) for file in search(known, [home.path])
     }
     with duckdb.connect(str(home.warehouse), read_only=True) as warehouse:
         tables = warehouse.execute(
