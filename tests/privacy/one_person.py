@@ -47,7 +47,9 @@ def make(folder: Path) -> Home:
     exports = home.path / "exports"
     exports.mkdir()
     (exports / "people.csv").write_text(f"email\n{EMAIL}\n{USER}\n", encoding="utf-8")
-    (exports / "old.bin").write_bytes(EMAIL.encode("utf-16") + base64.b64encode(USER.encode()))
+    (exports / "old.bin").write_bytes(
+        EMAIL.encode("utf-16") + b"\n" + base64.b64encode(USER.encode())
+    )
     return home
 
 

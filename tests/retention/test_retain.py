@@ -86,7 +86,7 @@ def aged(home: Home) -> Home:
 
 
 def test_the_day_on_the_edge_goes_and_the_next_one_stays(aged: Home) -> None:
-    """On day 90 after it landed, as on BigQuery; dead letters go too, ledger lines stay."""
+    """On day 90, as on BigQuery; dead letters go with the rows, and lines of the ledger stay."""
     kept = {str(TODAY - timedelta(days)) for days in (BRONZE_DAYS - 1, 0)}
     done = retain(aged, today=TODAY)
     assert {(due.table, due.rows) for due in done.due} == {("attempts", 4), ("dead_letters", 2)}
@@ -164,7 +164,7 @@ def test_rows_of_one_file_may_have_different_fates(home: Home) -> None:
 
 
 def test_silver_and_gold_go_by_their_own_day(home: Home) -> None:
-    """Silver by the day of the event, unless bronze would give it back; blocks hold nothing."""
+    """Silver by the event's day, unless bronze would give it back; no block keeps anything."""
     land_small(home, now=noon(1))
     read_by_silver(home)
     with duckdb.connect(str(home.warehouse)) as warehouse:
