@@ -40,6 +40,7 @@ def taken_in(home: Home) -> list[tuple[int, int]]:
     """How many deposits there are and how many are quarantined, before and after rates land."""
     before = counted(home)
     land_file(home, "fx_rates", EXAMPLE / "rates.csv")
+    run_dbt(home, "run", "--select", "int_gaming__quarantined")
     return [before, counted(home)]
 
 

@@ -20,6 +20,7 @@ EVENTS_OF_THE_PRODUCT = [
     "platform_events-02.jsonl",
     "platform_events-03-late.jsonl",
 ]
+CLAIMS = ["claim_events-01.jsonl", "claim_events-02.jsonl", "data_subject_requests-01.jsonl"]
 RATES = ["fx_rates-01.csv"]
 EU = {"DE", "FR", "ES", "PT", "PL", "IT", "NL", "AT", "BE", "IE", "SE"}
 STATUSES = {"success", "error", "test", "multi_account", "blocked"}
@@ -100,6 +101,7 @@ def test_same_arguments_same_bytes(folder, key, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "answer_key.json",
         *FILES,
+        *CLAIMS,
         *DEPOSITS,
         *RATES,
         *EVENTS_OF_THE_PRODUCT,
@@ -322,7 +324,7 @@ def test_csv_quotes_and_leaves_nulls_empty(folder, rows, key):
 
 def test_paths_with_quotes(tmp_path):
     write_demo(tmp_path / "it's", 1_000, 1, END)
-    assert len(list(Path(tmp_path / "it's").iterdir())) == 11
+    assert len(list(Path(tmp_path / "it's").iterdir())) == 14
 
 
 def test_deposits_are_of_the_same_people(folder, events):

@@ -25,7 +25,9 @@ class CompilerError(Exception):
 def event_tables(contracts: dict[str, dict[str, Any]]) -> dict[str, dict[str, str]]:
     """What the macro gives back where the contracts say this."""
 
-    def give_back(value: Any) -> None:
+    def give_back(value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value  # of a macro within the macro
         raise ReturnedError(value)
 
     def refuse(message: str) -> None:
@@ -33,6 +35,7 @@ def event_tables(contracts: dict[str, dict[str, Any]]) -> dict[str, dict[str, st
 
     known = {
         "execute": True,
+        "is_built": lambda domain: True,
         "graph": SimpleNamespace(sources={n: source(n) for n in contracts}),
         "contract_of": lambda name: contracts[name],
         "exceptions": SimpleNamespace(raise_compiler_error=refuse),
