@@ -32,6 +32,7 @@ PERSONAL = {"direct_identifier", "identifier"}
 # What is of a person all the same, and why it may be there.
 MISTYPED = "only domains that look mistyped, which k people typed"
 AGE = "how much older than its landing a batch's newest event was, of 100 batches"
+COMPANY = "a partner is a company, with a key domain of its own, of an industry"
 MONTH = "the month alone; in gold_restricted"
 EXPLAINED = {
     "email_domain_typos_weekly.typed_domain: the value of attempts.email": MISTYPED,
@@ -40,10 +41,24 @@ EXPLAINED = {
         f"platform_health_monthly.freshness_p95_seconds: {column}, quasi_identifier, no label": AGE
         for column in (
             "attempts.timestamp",
+            "claim_events.timestamp",
             "deposit_attempts.timestamp",
             "platform_events.occurred_at",
         )
     },
+    **{
+        f"{mart}.partner_id_hash: the pseudonym of claim_events.partner_id": COMPANY
+        for mart in (
+            "daily_claim_stats",
+            "fraud_patterns_weekly",
+            "partner_behavior_profiles",
+            "partner_benchmarks_monthly",
+            "partner_features_daily",
+            "verification_metrics_daily",
+        )
+    },
+    "fraud_patterns_weekly.industry: the value of claim_events.partner_id": COMPANY,
+    "partner_benchmarks_monthly.industry: the value of claim_events.partner_id": COMPANY,
     "top_contributors.contributor: the pseudonym of platform_events.user_id": "of its own domain",
     "top_contributors.points_band: platform_events.payload.points, sensitive, no label": "a band",
     "top_contributors.period_start: platform_events.occurred_at, quasi_identifier, no label": MONTH,

@@ -73,7 +73,7 @@ def faults(nodes: dict[str, Node], models: list[str]) -> dict[str, str]:
     found = {}
     with sandbox() as database:
         database.execute("attach ':memory:' as warehouse")
-        for schema in ("bronze", "silver", "gold"):
+        for schema in ("bronze", "silver", "gold", "gold_restricted"):
             database.execute(f"create schema warehouse.{schema}")
         for node in nodes.values():
             if node["unique_id"] not in models:
