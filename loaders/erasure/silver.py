@@ -175,7 +175,8 @@ def _note_places(
     )
     if lines:
         warehouse.executemany("insert into places values (?, ?, ?)", lines)
-    warehouse.executemany("insert into known values (?)", [[one] for one in sorted(known)])
+    if known:
+        warehouse.executemany("insert into known values (?)", [[one] for one in sorted(known)])
     tables = {table.name: table for table in _tables(warehouse)}
     for contract in load_contracts().values():
         table = tables.get(f"silver.{contract.silver}")

@@ -62,7 +62,8 @@ def _emptied(path: Path, subject: Subject) -> int:
                 event = record.event
                 empty = Event(None, CODE, producer=event.producer, sequence=event.sequence)
                 mine.append((encode(record.sequence, record.origin.encoded(), empty), key))
-        connection.executemany("update records set frame = ? where key = ?", mine)
+        if mine:
+            connection.executemany("update records set frame = ? where key = ?", mine)
         connection.execute("commit")
         _cleared(connection)
         return len(mine)

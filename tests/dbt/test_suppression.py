@@ -42,7 +42,12 @@ MARTS = {
 }
 MADE_OF_OTHERS = {"metric_time_series", "metrics", "metric_trends", "engagement_summary"}
 # Made of a view over a fact, or of cohorts, of which none is withheld by a label.
-WITHOUT_LABELS = {"gaming_time_series", "retention_cohorts", "ltv_cohorts"}
+WITHOUT_LABELS = {
+    "gaming_time_series",
+    "retention_cohorts",
+    "ltv_cohorts",
+    "public_claim_report",
+}
 SHOWS_COUNTRIES = {"attempts_hourly", "attempts_daily", "response_times_daily"}
 
 

@@ -279,10 +279,13 @@ def test_people_are_generalized_as_by_hand(engines: Engines) -> None:
 
 
 def test_cells_that_tell_too_much_are_the_same(engines: Engines) -> None:
+    found = []
     for call in ALIKE:
         query = f"with plays as ({random_plays()}) select * from ({{}}) as cells"
         ours, theirs = engines.rows(*engines.sql(call, query))
-        assert ours == theirs != []
+        assert ours == theirs
+        found += ours
+    assert found
 
 
 def test_an_error_says_what_it_was_told_to(engines: Engines) -> None:

@@ -257,13 +257,12 @@ FAULTS = {
         "where event_id = (select max(event_id) from silver.stg_access__deposit_attempts "
         "where email_key is not null)",
     ),
-    "a pseudonym of another key behind a view": Fault(
+    "a pseudonym of another key beneath a view": Fault(
         "one_key",
-        "int_engagement__submissions",
+        "stg_engagement__events",
         "update silver.stg_engagement__events "
         "set submission_key = 'v2:' || substr(submission_key, 4) where event_id = "
         "(select max(event_id) from silver.int_engagement__submissions)",
-        (("one_key", "stg_engagement__events"),),
     ),
     "a column of pseudonyms that no rotation knows": Fault(
         "one_key",
@@ -296,9 +295,7 @@ FAULTS = {
     "money that nobody accounts for": Fault(
         "assert_every_money_event_is_counted_or_quarantined",
         "",
-        "create or replace view silver.int_gaming__quarantined as "
-        "select event_id, batch_id, event_type, date '2020-01-01' as occurred_on, "
-        "'fx_rate_missing' as code from silver.int_gaming__events where false",
+        "delete from silver.int_gaming__quarantined",
     ),
 }
 # Faults that do not hide each other: all of a group are planted in one home.
