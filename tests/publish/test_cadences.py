@@ -116,7 +116,7 @@ def run(home: Home) -> Iterator[Run]:
     """Refreshes the home or builds a model of it, and says what failed."""
     with subprocess.Popen(
         [sys.executable, Path(__file__).with_name("warm_refreshes.py"), home.path],
-        env={**os.environ, **dbt_environment(home.path), "ASSAY_DOMAINS": "access"},
+        env={**os.environ, **dbt_environment(home.path)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
