@@ -85,6 +85,15 @@ class Home:
         return self.path / "restricted.duckdb"
 
     @property
+    def partners(self) -> Path:
+        """What is published for each partner, a folder by its slug."""
+        return self.path / "partners"
+
+    def partner_file(self, slug: str) -> Path:
+        """What that partner's reader opens."""
+        return self.path / f"published_partner_{slug}.duckdb"
+
+    @property
     def residency(self) -> str:
         return str(self._marked()["residency"])
 

@@ -24,6 +24,7 @@ _CHALLENGE = "challenge"  # what the marts call it
 @click.option("--to", "last", help="Last day, included. Default: the newest that is published.")
 @click.option("--period", help="Hour, day, week or month, where the report offers it.")
 @click.option("--challenge", help="Only this challenge: the same as --where challenge=…")
+@click.option("--partner", help="Of a report about one partner: its slug in seeds/partners.csv.")
 @click.option("--where", multiple=True, help="COLUMN=VALUE: only what has it. Several.")
 @click.option(
     "--format", "kind", type=click.Choice(FORMATS), default="json", show_default=True, help="As."
@@ -40,6 +41,7 @@ def report(  # noqa: PLR0913, PLR0917 - one argument per option
     last: str | None,
     period: str | None,
     challenge: str | None,
+    partner: str | None,
     where: tuple[str, ...],
     kind: str,
     table: str | None,
@@ -65,7 +67,7 @@ def report(  # noqa: PLR0913, PLR0917 - one argument per option
     made = export(
         open_duckdb_home(home, "the queries of analyses/ on the gold dataset"),
         wanted,
-        asked(wanted, first, last, period, where),
+        asked(wanted, first, last, period, where, partner),
         kind,
         output,
         table,

@@ -22,7 +22,10 @@ from loaders.retention.warehouse import rewrite_file
 
 _PIPELINE = ("erase", "Erasure of a person")
 # What Assay itself keeps, and erases row by row; all else below the home is files of people.
-_OWN = ("bronze", "spool", "audit", "published", "restricted", "runs", "erasures", "ledger")
+_OWN = (
+    *("bronze", "spool", "audit", "published", "partners", "restricted"),
+    *("runs", "erasures", "ledger"),
+)
 
 
 @dataclass(frozen=True, slots=True)

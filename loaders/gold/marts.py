@@ -16,6 +16,8 @@ import yaml
 from loaders.errors import AssayError
 from loaders.project import PROJECT
 
+# Written in C where there is one: ten times as quick.
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _REF = re.compile(r"ref\('(\w+)'\)")
 _DOC = re.compile(r"{{\s*doc\(\"(\w+)\"\)\s*}}")
 _NOT_NULL = re.compile(r"^(\w+) is not null$")
@@ -170,7 +172,8 @@ def models_of(layer: str) -> dict[str, dict[str, Any]]:
     """What the ymls of a layer say of its models, by name."""
     found: dict[str, dict[str, Any]] = {}
     for path in sorted((PROJECT / "models" / layer).rglob("*.yml")):
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        document = yaml.load(text, Loader=_LOADER)  # noqa: S506 - both make plain values alone
         found |= {model["name"]: model for model in document.get("models", [])}
     return found
 

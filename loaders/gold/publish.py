@@ -17,7 +17,8 @@ A shape is a set of marts and columns. When it changes, so does the file of view
 is still connected goes on with the last release of the old shape.
 
 Marts whose rows stand for one person are published the same way, to `restricted.duckdb` and
-`restricted/`, which only the user that builds may read.
+`restricted/`, which only the user that builds may read; and so is what each partner may read, to a
+file and a folder of its own (`audiences`).
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ import duckdb
 
 from loaders.durable import durable_file, durable_rename, fsync_folder
 from loaders.errors import AssayError
+from loaders.gold.audiences import forget_gone, partner_shelves
+from loaders.gold.shelf import Shelf
 from loaders.home import Home, quote
 
 # A format that DuckDB 1.4 still reads: Metabase's driver bundles its own, older DuckDB.
@@ -59,29 +62,15 @@ class Release:
     rows: dict[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Shelf:
-    """A schema of the warehouse, the folder of its releases, and the file that readers open."""
-
-    schema: str
-    folder: Path
-    file: Path
-    is_private: bool = False
-
-    @property
-    def mode(self) -> int:
-        return 0o700 if self.is_private else 0o755
-
-
 def publish(home: Home) -> Release:
     """Publish the warehouse's gold. For who has the turn. Raises AssayError unless it is green."""
     now = datetime.now(UTC)
-    shelves = [
-        Shelf("gold_restricted", home.restricted, home.restricted_file, is_private=True),
-        Shelf("gold", home.published, home.published_file),
-    ]
+    main = Shelf("gold", home.published, home.published_file)
+    restricted = Shelf("gold_restricted", home.restricted, home.restricted_file, is_private=True)
     with open_warehouse(home) as warehouse:
         build_id = _green_build(warehouse)
+        partners = partner_shelves(home, warehouse)
+        shelves = [restricted, *partners, main]
         columns = {shelf: _columns(warehouse, shelf) for shelf in shelves}
         made = {
             shelf: _lay_out(warehouse, shelf, build_id, columns[shelf], now)
@@ -94,7 +83,8 @@ def publish(home: Home) -> Release:
         _turn(shelf, folder)
         _write_views(shelf, folder.parent, list(columns[shelf]))
         _forget_old(folder.parent, now)
-    return made[shelves[-1]][0]
+    forget_gone(home, partners)
+    return made[main][0]
 
 
 def current_release(home: Home) -> Release | None:
@@ -145,7 +135,7 @@ def _columns(warehouse: duckdb.DuckDBPyConnection, shelf: Shelf) -> dict[str, li
         "from information_schema.columns where table_schema = ? group by 1 order by 1",
         [shelf.schema],
     ).fetchall()
-    return {str(mart): list(columns) for mart, columns in rows}
+    return {str(mart): list(columns) for mart, columns in rows if shelf.holds(mart)}
 
 
 def _lay_out(
@@ -157,11 +147,11 @@ def _lay_out(
 ) -> tuple[Release, Path]:
     """Put a release beside those that are there. Returns it and its folder; no pointer names it."""
     release_id = f"{now:%Y%m%dT%H%M%S%f}"
-    shelf.folder.mkdir(mode=shelf.mode, exist_ok=True)
+    shelf.folder.mkdir(mode=shelf.mode, parents=True, exist_ok=True)
     aside = shelf.folder / ".new" / release_id
     shutil.rmtree(aside.parent, ignore_errors=True)  # what a killed publication wrote
     aside.mkdir(parents=True)
-    rows = {mart: _export(warehouse, f"{shelf.schema}.{mart}", aside) for mart in columns}
+    rows = {mart: _export(warehouse, shelf, mart, aside) for mart in columns}
     release = Release(release_id, build_id, now.isoformat(), rows)
     with durable_file(aside / "release.json") as file:
         file.write(json.dumps(asdict(release)).encode())
@@ -175,11 +165,11 @@ def _lay_out(
     return release, folder
 
 
-def _export(warehouse: duckdb.DuckDBPyConnection, mart: str, folder: Path) -> int:
-    path = folder / f"{mart.split('.')[1]}.parquet"
+def _export(warehouse: duckdb.DuckDBPyConnection, shelf: Shelf, mart: str, folder: Path) -> int:
+    path = folder / f"{mart}.parquet"
     copied = warehouse.execute(
-        f"copy (select * from {mart} order by all) to {quote(str(path))} "
-        "(format parquet, compression zstd)"
+        f"copy (select * from {shelf.schema}.{mart} where {shelf.condition(mart)} order by all) "
+        f"to {quote(str(path))} (format parquet, compression zstd)"
     ).fetchone()
     with path.open("rb") as file:
         os.fsync(file.fileno())
@@ -210,10 +200,10 @@ def _write_views(shelf: Shelf, shape: Path, marts: list[str]) -> None:
     aside.unlink(missing_ok=True)
     with duckdb.connect() as connection:
         connection.execute(
-            f"attach {quote(str(aside))} as {shelf.file.stem} "
+            f'attach {quote(str(aside))} as "{shelf.file.stem}" '
             f"(storage_version {quote(STORAGE_VERSION)})"
         )
-        connection.execute(f"use {shelf.file.stem}")
+        connection.execute(f'use "{shelf.file.stem}"')
         connection.execute(f"create schema {shelf.schema}")
         connection.execute("create schema release")
         # A view binds when it is made, and the path that readers see may not exist here. A macro

@@ -13,12 +13,16 @@ from loaders.reports.errors import PERIOD_INVALID, QUERY_FAILED, ReportError
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """First and last day, both included, None where not given; and the value of each filter."""
+    """First and last day, both included, None where not given; and the value of each filter.
+
+    `partner` is the slug of whose file is read, where a report is of one.
+    """
 
     first: date | None = None
     last: date | None = None
     period: str | None = None
     where: tuple[tuple[str, str], ...] = ()
+    partner: str | None = None
 
     def period_of(self, table: Table) -> str:
         """The period that a table is shown by."""
@@ -36,6 +40,7 @@ def asked(
     last: str | None = None,
     period: str | None = None,
     where: Iterable[str] = (),
+    partner: str | None = None,
 ) -> Asked:
     """What is asked of a report, from the words of a command. Raises ReportError."""
     if period is not None and period not in report.periods:
@@ -43,9 +48,14 @@ def asked(
         raise ReportError(
             PERIOD_INVALID, f"{report.name} has no such period. Choose one of: {offered}."
         )
-    wanted = Asked(
-        _day("--from", first), _day("--to", last), period, tuple(_filter(report, w) for w in where)
-    )
+    if partner is None and report.is_for_partners:
+        raise ReportError(
+            QUERY_FAILED, f"{report.name} is about one partner. Name it: --partner SLUG"
+        )
+    if partner is not None and not report.is_for_partners:
+        raise ReportError(QUERY_FAILED, f"{report.name} is of no partner. Leave --partner out.")
+    filters = tuple(_filter(report, w) for w in where)
+    wanted = Asked(_day("--from", first), _day("--to", last), period, filters, partner)
     if wanted.first and wanted.last and wanted.last < wanted.first:
         raise ReportError(PERIOD_INVALID, "--to is before --from. Give the earlier day as --from.")
     if not any(wanted.fits(table) for table in report.tables):

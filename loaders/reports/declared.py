@@ -116,13 +116,22 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A report as it is declared. `shown` is how many of the last periods it has by default."""
+    """A report as it is declared. `shown` is how many of the last periods it has by default.
+
+    One with the `audience` partner is made of what one partner may read, and of nothing else.
+    """
 
     name: str
     title: str
     text: str
     shown: int
     tables: tuple[Table, ...] = field(default_factory=tuple)
+    audience: str = "internal"
+
+    @property
+    def is_for_partners(self) -> bool:
+        """Whether it is about one partner, which has to be named."""
+        return self.audience == "partner"
 
     @property
     def periods(self) -> tuple[str, ...]:
@@ -136,7 +145,8 @@ class Report:
 
 
 def report_of(name: str, folder: Path = FOLDER) -> Report:
-    """A report by its name. Raises ReportError that lists those there are."""
+    """A report by its name, also with hyphens. Raises ReportError that lists those there are."""
+    name = name.replace("-", "_")
     there = sorted(path.stem for path in folder.glob("*.yml"))
     if name not in there:
         raise ReportError(NOT_FOUND, f"no report of that name. There are: {', '.join(there)}.")
@@ -164,6 +174,7 @@ def _read(path: Path) -> Report:
         text=" ".join(document["text"].split()),
         shown=document["shown"],
         tables=tuple(_table(entry) for entry in document["tables"]),
+        audience=document.get("audience", "internal"),
     )
     for table in report.tables:
         unknown = sorted(_named(table) - set(table.columns))

@@ -66,6 +66,7 @@ def export(
             "from": [str(figures.first) for figures in made.tables],
             "to": [str(figures.last) for figures in made.tables],
             "where": dict(asked.where),
+            **({"partner": asked.partner} if asked.partner else {}),
         },
         export_format=kind,
         export_size=rows,

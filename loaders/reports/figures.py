@@ -13,6 +13,7 @@ import duckdb
 import pyarrow as pa
 
 from loaders.contracts import ARROW_TYPES
+from loaders.gold.audiences import is_slug
 from loaders.gold.marts import is_about_operations, read_marts, thresholds
 from loaders.home import Home, connect, quote
 from loaders.reports.asked import Asked, back, beginning, ending
@@ -62,14 +63,14 @@ class Made:
 def make(home: Home, report: Report, asked: Asked) -> Made:
     """Read the figures of a report. Raises ReportError."""
     try:
-        folder, release = _release(home)
+        folder, release = _release(home, asked.partner)
         try:
             return _made(folder, release, report, asked)
         except (duckdb.IOException, FileNotFoundError):
             if folder.is_dir():
                 raise
         # It was replaced, and then removed, while it was read.
-        return _made(*_release(home), report, asked)
+        return _made(*_release(home, asked.partner), report, asked)
     except PermissionError:
         raise ReportError(
             DENIED, f"you may not read what is published in {home.path}. Ask whose home it is."
@@ -82,13 +83,26 @@ def make(home: Home, report: Report, asked: Asked) -> Made:
         ) from None
 
 
-def _release(home: Home) -> tuple[Path, dict[str, Any]]:
-    """The folder of the release that readers see, and what is said of it."""
+def _release(home: Home, partner: str | None) -> tuple[Path, dict[str, Any]]:
+    """The folder of the release that readers see, or that partner's do, and what is said of it."""
+    if partner is not None and not is_slug(partner):
+        raise _no_partner()
+    published = home.published if partner is None else home.partners / partner
     try:
-        folder = (home.published / "current").resolve(strict=True)
+        folder = (published / "current").resolve(strict=True)
         return folder, json.loads((folder / "release.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
+        if partner is not None and (home.published / "current").exists():
+            raise _no_partner() from None
         raise ReportError(NOT_MADE, "nothing is published yet. Run: assay refresh") from None
+
+
+def _no_partner() -> ReportError:
+    return ReportError(
+        NOT_FOUND,
+        "nothing is published for a partner of that slug. Take one of seeds/partners.csv; one "
+        "that is new there is published by: assay refresh",
+    )
 
 
 def _made(folder: Path, release: dict[str, Any], report: Report, asked: Asked) -> Made:

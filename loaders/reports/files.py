@@ -29,6 +29,7 @@ def as_json(made: Made) -> bytes:
         "published_at": _iso(made.published_at),
         "generated_at": _iso(made.generated_at),
         "where": dict(made.asked.where),
+        **_partner(made),
         "left_out": list(made.left_out),
         "tables": [_table(figures) for figures in made.tables],
     }
@@ -55,10 +56,16 @@ def as_parquet(made: Made) -> bytes:
         "period": figures.period,
         "release_id": made.release_id,
         "generated_at": _iso(made.generated_at),
+        **_partner(made),
     }
     sink = pa.BufferOutputStream()
     pq.write_table(figures.rows.replace_schema_metadata(told), sink, compression="zstd")
     return bytes(sink.getvalue())
+
+
+def _partner(made: Made) -> dict[str, str]:
+    """Whose report it is, where it is of one partner."""
+    return {"partner": made.asked.partner} if made.asked.partner else {}
 
 
 def _table(figures: Figures) -> dict[str, Any]:

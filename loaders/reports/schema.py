@@ -26,6 +26,7 @@ REPORT: dict[str, Any] = _object(
     title=_TEXT,
     text=_TEXT,
     shown={"type": "integer", "minimum": 1},
+    audience={"enum": ["internal", "partner"]},
     tables={
         "type": "array",
         "minItems": 1,

@@ -52,6 +52,8 @@ class Used:
             home.path / "logs",
             home.published,
             home.published_file,
+            home.partners,
+            *sorted(home.path.glob("published_partner_*")),
             home.restricted,
             home.restricted_file,
         ]

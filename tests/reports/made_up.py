@@ -33,6 +33,14 @@ def pinned(table: Table) -> dict[str, str]:
     return dict(re.findall(r"(\w+) = '([^']*)'", table.where))
 
 
+PARTNER = "partner-a"  # of whom reports about one partner are made
+
+
+def of_whom(report: Report) -> str | None:
+    """The partner that a report has to be told."""
+    return PARTNER if report.is_for_partners else None
+
+
 def needed(report: Report) -> list[str]:
     """A filter for each that a report cannot be without, of values that are made up."""
     return [f"{name}={name}-a" for name in {n: n for t in report.tables for n in t.needs}]
@@ -82,6 +90,8 @@ def _starts(grain: str, days: list[date], data_type: str) -> Iterator[date]:
 def _words(part: MartColumn, tables: list[Table]) -> list[Any]:
     if part.data_type == "int64":
         return [0, 1, 11]
+    if part.name == "partner_id_hash":  # a partner's file has one
+        return ["hash-a"]
     if part.name.endswith("_band"):
         return ["5000-9999", "10000-49999", "Other"]
     asked_for = {pinned(table)[part.name] for table in tables if part.name in pinned(table)}

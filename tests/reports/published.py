@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from made_up import made_up
+from made_up import PARTNER, made_up
 
 from loaders.contracts import ARROW_TYPES
 from loaders.gold.marts import columns_of
@@ -60,13 +60,23 @@ def publish_made_up(folder: Path, dice: random.Random) -> Home:
     tables = [table for report in read_reports() for table in report.tables]
     for mart in sorted({table.mart for table in tables} - release.keys()):
         release[mart] = made_up([table for table in tables if table.mart == mart], shown, dice)
-    write_release(home, release)
+    of_partners = {t.mart for r in read_reports() if r.is_for_partners for t in r.tables}
+    write_release(home, {m: rows for m, rows in release.items() if m not in of_partners})
+    write_release(home, {mart: release[mart] for mart in of_partners}, "p1", PARTNER)
     return home
 
 
-def write_release(home: Home, marts: dict[str, Rows], name: str = "r1") -> None:
+def folder_of(home: Home, partner: str | None) -> Path:
+    """What is published for a partner, or for everybody here."""
+    return home.published if partner is None else home.partners / partner
+
+
+def write_release(
+    home: Home, marts: dict[str, Rows], name: str = "r1", partner: str | None = None
+) -> None:
     """Publish rows as a release: the columns and types are those of the marts' contracts."""
-    release = home.published / "releases" / "shape" / name
+    published = folder_of(home, partner)
+    release = published / "releases" / "shape" / name
     release.mkdir(parents=True)
     for mart, rows in marts.items():
         schema = pa.schema(
@@ -82,14 +92,15 @@ def write_release(home: Home, marts: dict[str, Rows], name: str = "r1") -> None:
         pq.write_table(pa.Table.from_pylist(dated, schema=schema), release / f"{mart}.parquet")
     told = {"release_id": name, "published_at": PUBLISHED_AT.isoformat()}
     (release / "release.json").write_text(json.dumps(told), encoding="utf-8")
-    current = home.published / "current"
+    current = published / "current"
     current.unlink(missing_ok=True)
-    current.symlink_to(release.relative_to(home.published))
+    current.symlink_to(release.relative_to(published))
 
 
-def rows_of(home: Home, mart: str) -> Rows:
+def rows_of(home: Home, mart: str, partner: str | None = None) -> Rows:
     """The rows of a published mart, read without Assay."""
-    return list(pq.ParquetFile(home.published / "current" / f"{mart}.parquet").read().to_pylist())
+    file = folder_of(home, partner) / "current" / f"{mart}.parquet"
+    return list(pq.ParquetFile(file).read().to_pylist())
 
 
 def _attempts(day: date, dice: random.Random) -> Rows:

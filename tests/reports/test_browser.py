@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_up import needed
+from made_up import needed, of_whom
 from published import published
 
 from loaders.home import Home
@@ -96,7 +96,8 @@ def outside(texts: list[Box], frame: Box) -> list[str]:
 def test_texts_have_room(published: Home, tmp_path: Path, name: str):
     """In the fonts of this machine, wide and narrow; the page is no wider than the window."""
     report = report_of(name)
-    content = page(make(published, report, asked(report, where=needed(report))))
+    wanted = asked(report, where=needed(report), partner=of_whom(report))
+    content = page(make(published, report, wanted))
     for width in WIDTHS:
         found = measured(content, tmp_path, width)
         assert found["charts"]

@@ -16,6 +16,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
+from made_up import PARTNER
 from published import published
 
 from loaders import audit
@@ -118,6 +119,10 @@ def test_the_list_needs_no_home(tmp_path: Path):
     assert [one["name"] for one in told["reports"]] == [line.split()[0] for line in lines]
 
 
+NO_PARTNER = (
+    "METRIC_NOT_FOUND: nothing is published for a partner of that slug. Take one of "
+    "seeds/partners.csv; one that is new there is published by: assay refresh"
+)
 REFUSED: dict[str, tuple[list[str], str]] = {
     "no such report": (["acess"], "METRIC_NOT_FOUND: no report of that name. There are: access_o"),
     "no such period": (
@@ -150,6 +155,20 @@ REFUSED: dict[str, tuple[list[str], str]] = {
         "ANALYTICS_QUERY_FAILED: challenge is about one challenge. Name it: --where "
         "challenge=VALUE",
     ),
+    "no partner where there must be one": (
+        ["partner_fraud"],
+        "ANALYTICS_QUERY_FAILED: partner_fraud is about one partner. Name it: --partner SLUG",
+    ),
+    "a partner where there is none": (
+        ["access_overview", "--partner", "partner-a"],
+        "ANALYTICS_QUERY_FAILED: access_overview is of no partner. Leave --partner out.",
+    ),
+    "a partner that is none": (["partner-fraud", "--partner", "ada@mail.example"], NO_PARTNER),
+    "a partner of whom nothing is published": (
+        ["partner-fraud", "--partner", "partner-b"],
+        NO_PARTNER,
+    ),
+    "a partner that leads elsewhere": (["partner-fraud", "--partner", "../published"], NO_PARTNER),
     "no filter at all": (
         ["access_overview", "--where", "ada@mail.example"],
         "ANALYTICS_QUERY_FAILED: --where takes COLUMN=VALUE. Write it so.",
@@ -183,6 +202,21 @@ def test_what_cannot_be_given_is_said_in_one_line(home: Home, case: str):
     assert said.count("\n") == 1
     assert "mail.example" not in said
     assert len(log_of(home)) == (case == "nowhere to write")
+
+
+def test_a_report_of_a_partner_is_of_its_own_file(home: Home, tmp_path: Path):
+    """It needs no other, says whose it is, and so does the audit log. A hyphen is an underscore."""
+    shutil.rmtree(home.published)
+    wanted = ["partner-fraud", "--partner", PARTNER, "--output", tmp_path / "out"]
+    assert report(home, *wanted).returncode == 0
+    told = json.loads((tmp_path / "out").read_bytes())
+    assert (told["report"], told["partner"], told["release_id"]) == ("partner_fraud", PARTNER, "p1")
+    days = report(home, *wanted, "--format", "parquet", "--table", "days")
+    assert days.returncode == 0, days.stderr
+    assert pq.read_schema(tmp_path / "out").metadata[b"partner"] == PARTNER.encode()
+    for entry in log_of(home):
+        assert json.loads(entry["query_params"])["partner"] == PARTNER
+        assert json.loads(entry["lineage"])["data_source"] == "release p1"
 
 
 def test_a_home_without_a_release_says_so(tmp_path: Path):

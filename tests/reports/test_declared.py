@@ -10,6 +10,7 @@ import pytest
 import yaml
 from made_up import keys_of, pinned
 
+from loaders.gold.audiences import partner_marts
 from loaders.reports.declared import FOLDER, Measure, Report, Table, read_reports, report_of
 from loaders.reports.errors import ReportError
 
@@ -44,6 +45,8 @@ def test_a_report_says_what_it_is(report: Report):
         assert table.columns, f"no mart {table.mart}"
         assert len({measure.name for measure in table.measures}) == len(table.measures)
         assert set(table.needs) <= set(table.filters)
+        if report.is_for_partners:
+            assert table.mart in partner_marts()
 
 
 @pytest.mark.parametrize(("report", "table"), EACH, ids=[f"{r.name}-{t.name}" for r, t in EACH])
@@ -62,6 +65,7 @@ def test_a_value_is_that_of_one_row(report: Report, table: Table):
     if any(measure.value for measure in table.measures):
         shown = {table.period, *table.by, *table.needs, *pinned(table)}
         shown |= {table.grain_column} if table.grain_column else set()
+        shown |= {"partner_id_hash"} if report.is_for_partners else set()
         assert set(keys_of(table.mart)) <= shown
 
 

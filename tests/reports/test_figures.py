@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from conftest import PROJECT, Demo
-from made_up import needed
+from made_up import needed, of_whom
 from published import DAYS, FIRST, MISSING, published, rows_of, write_release
 
 from loaders.gold.publish import publish
@@ -121,6 +121,14 @@ def table_of(made: Made, name: str) -> Figures:
     return found
 
 
+def busiest(home: Home) -> str:
+    """The partner of whom most is told by the day."""
+    told = {
+        p.name: len(rows_of(home, "daily_claim_stats", p.name)) for p in home.partners.iterdir()
+    }
+    return max(told, key=lambda slug: told[slug])
+
+
 @pytest.mark.parametrize("report", read_reports(), ids=lambda report: report.name)
 def test_figures_are_those_of_the_demo(
     demo: Demo, report: Report, tmp_path_factory: pytest.TempPathFactory
@@ -132,12 +140,13 @@ def test_figures_are_those_of_the_demo(
         folder = tmp_path_factory.mktemp("demo") / "home"
         home = Home(Path(shutil.copytree(demo.home.path, folder, ignore=skip)))
         publish(home)
+    partner = busiest(home) if report.is_for_partners else None
     needs = {name: table.mart for table in report.tables for name in table.needs}
     usual = {n: Counter(row[n] for row in rows_of(home, mart)) for n, mart in needs.items()}
     where = [f"{name}={values.most_common(1)[0][0]}" for name, values in usual.items()]
-    made = make(home, report, asked(report, "2020-01-01", where=where))
+    made = make(home, report, asked(report, "2020-01-01", where=where, partner=partner))
     for found in made.tables:
-        rows = only(rows_of(home, found.table.mart), where)
+        rows = only(rows_of(home, found.table.mart, partner), where)
         assert rows
         expected = by_hand(rows, found.table, found.period, date(2020, 1, 1), date(2100, 1, 1))
         assert_same(found.rows.to_pylist(), expected)
@@ -150,11 +159,11 @@ def test_any_days_by_any_period(published: Home, dice: random.Random):
         period = dice.choice(report.periods)
         first, last = sorted(FIRST + timedelta(days=dice.randrange(DAYS)) for _ in range(2))
         where = needed(report)
-        made = of(
-            published, report.name, first=str(first), last=str(last), period=period, where=where
-        )
+        days = {"first": str(first), "last": str(last), "period": period}
+        partner = of_whom(report)
+        made = of(published, report.name, **days, where=where, partner=partner)
         for found in made.tables:
-            rows = only(rows_of(published, found.table.mart), where)
+            rows = only(rows_of(published, found.table.mart, partner), where)
             expected = by_hand(rows, found.table, period, first, last)
             assert_same(found.rows.to_pylist(), expected)
             if found.first and found.last and expected:

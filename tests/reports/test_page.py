@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 import pyarrow as pa
 import pytest
 import vl_convert
-from made_up import needed
+from made_up import needed, of_whom
 from published import LONG, published
 
 from loaders.home import Home
@@ -84,7 +84,7 @@ def read(content: bytes) -> Element:
 
 def made_of(home: Home, name: str) -> Made:
     report = report_of(name)
-    return make(home, report, asked(report, where=needed(report)))
+    return make(home, report, asked(report, where=needed(report), partner=of_whom(report)))
 
 
 @pytest.fixture(scope="module")

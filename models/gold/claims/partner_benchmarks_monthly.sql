@@ -87,7 +87,11 @@ peers as (
         {%- for measure in measures %}
             rivals.{{ measure }} as {{ measure }}__value,
         {%- endfor %}
-        rivals.claims
+        rivals.claims,
+        row_number() over (
+            partition by rated.claimed_month, rated.partner_id, rated.claim_type
+            order by rivals.claims desc
+        ) as place_by_claims
     from rated
     inner join rated as rivals
         on {{ same('rated', 'rivals', ['claimed_month', 'claim_type', 'industry']) }}
@@ -101,14 +105,16 @@ quartiles as (
 
 ),
 
+-- Two partners may put what they read together. What is told of the others is therefore still of
+-- enough of them, and of none above all, where any one is left out as well.
 compared as (
 
     select
         {{ keys | join(', ') }},
         {%- for measure in measures %}
-            count({{ measure }}__value) as {{ measure }}_peers,
+            count({{ measure }}__value) - 1 as {{ measure }}_peers,
         {%- endfor %}
-        2 * max(claims) <= sum(claims) as is_of_many
+        2 * max(claims) <= sum(case when place_by_claims != 2 then claims end) as is_of_many
     from peers
     group by {{ keys | join(', ') }}
 
