@@ -102,7 +102,7 @@ def _blocks(rows: pd.DataFrame, labels: list[str]) -> list[pd.DataFrame]:
     return [part for _, cell in merged.groupby(label) for part in _blocks(cell, others)]
 
 
-def partner_hash(vault: Path, partner: str) -> str:
+def partner_hash(vault: Path, partner: str, domain: str = "gold.partner_id") -> str:
     """An HMAC by hand, with the first key."""
     if partner == "Other":
         return partner
@@ -110,5 +110,5 @@ def partner_hash(vault: Path, partner: str) -> str:
         ((inner, outer),) = salts.execute(
             "select ipad, opad from salts where version = 1"
         ).fetchall()
-    message = f"gold.partner_id\x1f{partner}".encode()
+    message = f"{domain}\x1f{partner}".encode()
     return "v1:" + hashlib.sha256(outer + hashlib.sha256(inner + message).digest()).hexdigest()
