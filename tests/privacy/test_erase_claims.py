@@ -21,7 +21,7 @@ from loaders.home import Home, init_home
 from loaders.landing.batches import land_file
 
 PEOPLE = 14
-PERSON = Subject.of("customer_id", ["customer-3"])
+PERSON = Subject.of("customer_id", ["jane-0003"])
 MARTS = {"claim_events": "claim_id_hash", "fraud_training_set": "example_id"}
 
 
@@ -34,7 +34,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Home:
     rows = [
         {"event_id": f"{event_type}-{n}", "event_type": event_type, "timestamp": day}
         | {"partner_id": "p", "claim_id": f"claim-{n}"}
-        | ({"customer_id": f"customer-{n}"} if event_type == "claim_submitted" else {})
+        | ({"customer_id": f"jane-{n:04}"} if event_type == "claim_submitted" else {})
         for n in range(PEOPLE)
         for event_type in ("claim_submitted", "claim_verified")
     ]
