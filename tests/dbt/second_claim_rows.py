@@ -6,6 +6,7 @@ Written once more from docs/claims.md, over the published claims of `second_clai
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
@@ -17,7 +18,7 @@ BLOCK = ["told", "start", "partner", "kind", "region", "bucket", "currency", "ba
 CLASS = [*BLOCK, "weekday", "age", "level"]
 START = {"day": "day", "week": "part_of_week", "month": "month"}
 AGES = [0, 18, 25, 35, 45, 55, 65, 75, 85]
-AGE_BANDS = [f"{low}-{high - 1}" for low, high in zip(AGES, AGES[1:], strict=False)] + ["85+"]
+AGE_BANDS = [f"{low}-{high - 1}" for low, high in pairwise(AGES)] + ["85+"]
 SPANS = dict.fromkeys(AGE_BANDS[:3], "0-34") | dict.fromkeys(AGE_BANDS[3:6], "35-64")
 SCORES = ["<0.1", "0.1-0.3", "0.3-0.6", "0.6-0.8", "0.8+"]
 TIMES = ["<100 ms", "100-1000 ms", "1-10 s", "10 s+"]

@@ -15,7 +15,15 @@ import pytest
 from conftest import Demo
 
 K = 10
-LABELS = ("claim_type", "amount_bucket", "currency", "region", "hour_band", "day_of_week", "gen_level")
+LABELS = (
+    "claim_type",
+    "amount_bucket",
+    "currency",
+    "region",
+    "hour_band",
+    "day_of_week",
+    "gen_level",
+)
 PSEUDONYM = re.compile(r"v\d+:[0-9a-f]{64}")
 LINKING = {
     "a pseudonym": "claim_key",
