@@ -116,9 +116,10 @@ def _with_rates(told: pd.DataFrame, claims: pd.DataFrame) -> pd.DataFrame:
             window = claims[(claims["partner"] == partner) & ago.between(1, days)]
             is_known = window["is_fraud"].eq(True) & (window["decided_at"] < start)
             enough = window["person"].nunique() >= K
-            percent = 100 * is_known.sum() / len(window) if enough else float("nan")
-            band = _cut(pd.Series([percent]), [1, 5, 10, 20], RATES)[0]
-            known[partner, start, days] = "unknown" if band == "nan" else band
+            percent = pd.Series([100 * is_known.mean()])
+            known[partner, start, days] = (
+                str(_cut(percent, [1, 5, 10, 20], RATES)[0]) if enough else "unknown"
+            )
     for days in (7, 30):
         told[f"rate_{days}"] = [
             known[partner, start, days]

@@ -34,7 +34,8 @@ claim_events as (
 
     select
         {{ pseudonymize('claim_key', 'restricted.claim_events') }} as claim_id_hash,
-        {{ partner_id_hash('partner_id', 'restricted.claim_events.partner_id') }} as partner_id_hash,
+        {{ partner_id_hash('partner_id', 'restricted.claim_events.partner_id') }}
+            as partner_id_hash,
         event_type,
         told_period as claim_period,
         told_start as claim_date,

@@ -6,6 +6,9 @@
     'hour_band'
 ] -%}
 {%- set class = block + ['day_of_week', 'age_band', 'gen_level'] -%}
+{%- set days_since_monday = date_distance(
+    'published_claims.claimed_week', 'published_claims.claimed_on', 'day'
+) -%}
 {%- set harms = {'flagged': 'is_flagged', 'fraud': 'is_fraud', 'rejected': "result = 'rejected'"} %}
 
 -- Classes are parts of published blocks, so that no mart of claims can be subtracted from another.
@@ -62,7 +65,7 @@ described as (
                 then claims.verification_result
             when claims.verification_result is not null then 'other'
         end as result,
-        case {{ date_distance('published_claims.claimed_week', 'published_claims.claimed_on', 'day') }}
+        case {{ days_since_monday }}
             when 0 then 'monday'
             when 1 then 'tuesday'
             when 2 then 'wednesday'
@@ -163,10 +166,8 @@ judged as (
 
     select
         *,
-        {%- for name in harms %}
-            100 * {{ name }}_people <= {{ var('alike_percent') }} * people
-            {{ 'and' if not loop.last else 'as is_published,' }}
-        {%- endfor %}
+        100 * greatest(flagged_people, fraud_people, rejected_people)
+        <= {{ var('alike_percent') }} * people as is_published,
         score_bands >= 2
         and 100 * max(people_of_score) over (partition by {{ class | join(', ') }})
         <= {{ var('alike_percent') }} * people as has_score

@@ -1,7 +1,9 @@
 {{ config(materialized='view') }}
 
--- As of the first moment of the day, week or month that a claim is told of: so it is known before the
--- claim, and says no more of its time than the period does.
+{%- set days_before = date_distance('claims.claimed_on', 'starts.known_from', 'day') %}
+
+-- As of the first moment of the day, week or month that a claim is told of: so it is known before
+-- the claim, and says no more of its time than the period does.
 with
 
 published_claims as (
@@ -63,12 +65,12 @@ known as (
         claims.claim_key,
         claims.subject_key,
         judgements.is_fraud,
-        {{ date_distance('claims.claimed_on', 'starts.known_from', 'day') }} as days_before
+        {{ days_before }} as days_before
     from starts
     inner join claims
         on
             starts.partner_id = claims.partner_id
-            and {{ date_distance('claims.claimed_on', 'starts.known_from', 'day') }} between 1 and 30
+            and {{ days_before }} between 1 and 30
     left join judgements
         on
             claims.claim_key = judgements.claim_key
@@ -82,12 +84,12 @@ rates as (
     select
         partner_id,
         known_from,
-        {%- for days in [7, 30] %}
-            count(case when days_before <= {{ days }} then 1 end) as claims_{{ days }}d,
-            count(case when days_before <= {{ days }} and is_fraud then 1 end) as frauds_{{ days }}d,
-            count(distinct case when days_before <= {{ days }} then subject_key end)
-                as subjects_{{ days }}d{{ ',' if not loop.last }}
-        {%- endfor %}
+        count(case when days_before <= 7 then 1 end) as claims_7d,
+        count(case when days_before <= 7 and is_fraud then 1 end) as frauds_7d,
+        count(distinct case when days_before <= 7 then subject_key end) as subjects_7d,
+        count(*) as claims_30d,
+        count(case when is_fraud then 1 end) as frauds_30d,
+        count(distinct subject_key) as subjects_30d
     from known
     group by partner_id, known_from
 
