@@ -6,6 +6,8 @@ import sqlite3
 import time
 from pathlib import Path
 
+import pyarrow as pa
+
 from loaders.collector import store
 from loaders.collector.frames import Event, decode, encode
 from loaders.erasure.subject import Subject
@@ -49,16 +51,21 @@ def _emptied(path: Path, subject: Subject) -> int:
     connection = store.open_store(path.parent)
     try:
         connection.execute("begin immediate")
+        frames = connection.execute("select key, frame from records").fetchall()
+        records = [decode(frame) for _, frame in frames]
+        texts = [
+            record.event.raw if record else frame
+            for (_, frame), record in zip(frames, records, strict=True)
+        ]
+        holds = subject.in_bytes(pa.array(texts, pa.large_binary())).to_pylist()
         mine = []
-        for key, frame in connection.execute("select key, frame from records").fetchall():
-            record = decode(frame)
-            if record is None:
-                if subject.is_in(frame):
-                    raise AssayError(
-                        "A damaged record of the spool holds the value. Start assay collect, so "
-                        "that it is set aside, and erase again."
-                    )
-            elif record.event.raw and subject.is_in(record.event.raw):
+        for (key, _), record, is_held in zip(frames, records, holds, strict=True):
+            if is_held and record is None:
+                raise AssayError(
+                    "A damaged record of the spool holds the value. Start assay collect, so "
+                    "that it is set aside, and erase again."
+                )
+            if is_held and record:
                 event = record.event
                 empty = Event(None, CODE, producer=event.producer, sequence=event.sequence)
                 mine.append((encode(record.sequence, record.origin.encoded(), empty), key))
