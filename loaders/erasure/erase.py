@@ -1,6 +1,6 @@
 """Erase: one person out of every layer of a home, and a search that shows it.
 
-The audit log comes first, then the spool, bronze, silver, the restricted releases, and the
+The audit log comes first, then the spool, bronze, the restricted releases, silver, and the
 warehouse's file, which is written anew. At last every file of the home is searched; what is found
 is named, and the request stays open until nothing is. A run may be killed anywhere.
 """
@@ -67,15 +67,17 @@ def _erase(home: Home, request: Request, delete_files: bool) -> Erased:
         said = {"kind": subject.kind, "subject": subject.own_pseudonym(keys)}
         audit.append(home, "erasure", query_params=said | {"request_id": request.request_id})
         pseudonyms = subject.pseudonyms(keys)
-        in_restricted = restricted_pseudonyms(pseudonyms, keys)
         live = max(key.info.version for key in keys)
         rows = {"spool": spool.erase(home, subject)}
         bronze.recover(home)
         rows |= in_bronze.erase(home, subject, request.salt)
+        # Silver leads to the rows that stand for the person's claims, so it comes after them.
+        claims = silver.claims_of(home, pseudonyms)
+        in_restricted = restricted_pseudonyms(pseudonyms | claims, keys)
+        rows["restricted"] = restricted.erase(home, in_restricted)
         rows |= silver.unlink(
             home, request.request_id, pseudonyms, in_restricted, request.salt, live
         )
-        rows["restricted"] = restricted.erase(home, in_restricted)
         if home.warehouse.exists():
             rewrite_file(home)
         rows = {place: count for place, count in rows.items() if count}

@@ -22,6 +22,7 @@ from loaders.home import Home, bronze_reader, quote
 _LAYERS = ("silver", "gold_restricted")
 _LINE = {"batch_id", "line_number"}
 _EVENT = "event_id"
+_CLAIMS = "silver.stg_claims__claim_events"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,27 @@ def unlink(
         warehouse.execute("drop table places; drop table events; drop table known")
         warehouse.execute("commit")
     return {table: rows for table, rows in changed.items() if rows}
+
+
+def claims_of(home: Home, pseudonyms: set[str]) -> set[str]:
+    """Pseudonyms of a person's claims, by which rows that stand for one claim are known.
+
+    Of claims that silver has under the person's pseudonyms, or of lines that are empty in bronze.
+    """
+    if not home.warehouse.exists():
+        return set()
+    lines = _empty_lines(home)
+    with duckdb.connect(str(home.warehouse)) as warehouse:
+        if _CLAIMS not in {table.name for table in _tables(warehouse)}:
+            return set()
+        warehouse.execute("begin")
+        _note_places(warehouse, lines, pseudonyms)
+        found = warehouse.execute(
+            f"select distinct claim_key from {_CLAIMS} where claim_key is not null "
+            "and event_id in (select event_id from events where table_name = 'claim_events')"
+        ).fetchall()
+        warehouse.execute("rollback")
+    return {key for (key,) in found}
 
 
 def waiting(home: Home) -> tuple[int, date | None]:

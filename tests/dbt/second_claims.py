@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from functools import cache
 from pathlib import Path
 
 import duckdb
@@ -102,13 +103,19 @@ def _blocks(rows: pd.DataFrame, labels: list[str]) -> list[pd.DataFrame]:
     return [part for _, cell in merged.groupby(label) for part in _blocks(cell, others)]
 
 
-def partner_hash(vault: Path, partner: str) -> str:
+def partner_hash(vault: Path, partner: str, domain: str = "gold.partner_id") -> str:
     """An HMAC by hand, with the first key."""
     if partner == "Other":
         return partner
+    inner, outer = _pads(vault)
+    message = f"{domain}\x1f{partner}".encode()
+    return "v1:" + hashlib.sha256(outer + hashlib.sha256(inner + message).digest()).hexdigest()
+
+
+@cache
+def _pads(vault: Path) -> tuple[bytes, bytes]:
     with duckdb.connect(str(vault), read_only=True) as salts:
         ((inner, outer),) = salts.execute(
             "select ipad, opad from salts where version = 1"
         ).fetchall()
-    message = f"gold.partner_id\x1f{partner}".encode()
-    return "v1:" + hashlib.sha256(outer + hashlib.sha256(inner + message).digest()).hexdigest()
+    return inner, outer

@@ -26,7 +26,7 @@ EVENTS = {
     "S0": [*range(7, 18), *range(28, 38), *range(39, 43), *range(44, 50), 53, 57],
     "S2": [*range(8, 17), *range(20, 25), *range(28, 41), 42, 59, 65],
 }
-CLAIMS = {"S1": [2, 6, 8, 9, 12, *range(17, 40), 43, *range(47, 51), 55, 56]}
+CLAIMS = {"S1": [2, 6, 8, 9, 12, *range(17, 40), *range(41, 44), *range(47, 51), 55, 56]}
 METRICS = {"S0": [18, 19, 20, 23, 24, 25, 27], "S2": [5, 70, 71], "S4": [9]}
 NAMED = re.compile(r"`([^`]+)`(:)?")
 LINKED = re.compile(r"\[(\w+)\]\(\.\./(analyses/[^)]+)\)")

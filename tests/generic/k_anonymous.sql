@@ -6,8 +6,9 @@
     fact where the mart has periods of several lengths, and what is `told` of longer ones. A row with no such cell in the fact fails
     too, unless the mart `shows_none` and the row says 0. Rows that are not of the fact are left out by
     `mart_where`; `hashed` maps columns of the mart to columns of the fact that they are the
-    `partner_id_hash` of; a mart without `subjects` says `shows_people: false`. Says how many rows fail,
-    never which.
+    `partner_id_hash` of, in `hash_domain` where it is not that of gold; a mart without `subjects` says
+    `shows_people: false`. Where rows stand for one thing each, `rows_of` names the column of its
+    pseudonym, and the rows that share the keys are one cell. Says how many rows fail, never which.
 
     With `of_metrics`, the mart is one of the figures of the metric contract, recounted metric by
     metric from their facts. With `made_of`, it repeats figures of another mart and has no others:
@@ -16,7 +17,7 @@
 {% test k_anonymous(
     model, fact=none, keys=none, subject=none, safe_rows=none, category=none, fact_where='true', k=none,
     of_metrics=false, made_of=none, counted='attempts', periods=none, shows_none=false,
-    mart_where='true', hashed={}, shows_people=true
+    mart_where='true', hashed={}, shows_people=true, hash_domain=none, rows_of=none
 ) %}
 {{ config(fail_calc='coalesce(sum(rows_too_small), 0)') }}
 
@@ -35,7 +36,7 @@ published as (
     select
         *
         {%- for column, source in hashed.items() %},
-        {{ partner_id_hash(source) }} as {{ column }}
+        {{ partner_id_hash(source, hash_domain) }} as {{ column }}
         {%- endfor %}
     from {{ fact }}
     where {{ fact_where }}
@@ -63,21 +64,34 @@ recounted as (
 
 ),
 
+{% if rows_of -%}
+cells as (
+
+    select
+        {{ keys.keys() | join(', ') }},
+        count(distinct {{ rows_of }}) as {{ counted }}
+    from {{ model }}
+    where {{ mart_where }}
+    group by {{ keys.keys() | join(', ') }}
+
+),
+
+{% endif -%}
 checked as (
 
     select
         recounted.people,
         recounted.row_total,
-        {{ 'mart.subjects' if shows_people else 'cast(null as int64)' }} as subjects,
+        {{ 'mart.subjects' if shows_people and not rows_of else 'cast(null as int64)' }} as subjects,
         mart.{{ counted }} as row_count,
         {{ "mart." ~ category if category else "'Other'" }} as category
-    from {{ model }} as mart
+    from {{ 'cells' if rows_of else model }} as mart
     left join recounted
         on
             {% for column, key in keys.items() -%}
             {{ 'cast(mart.period_start as timestamp)' if periods and column == 'period_start' else 'mart.' ~ column }} = recounted.{{ key }}
             {{ 'and ' if not loop.last }}{% endfor %}
-    where {{ mart_where }}
+    where {{ 'true' if rows_of else mart_where }}
 
 ),
 
@@ -95,7 +109,7 @@ violations as (
                 people < {{ k or var('k') }}
                 and (category != 'Other' or row_total < {{ safe_rows or 9223372036854775807 }})
             )
-            {%- if shows_people %}
+            {%- if shows_people and not rows_of %}
             or coalesce(subjects, -1) != case when people >= {{ k or var('k') }} then people else -1 end
             {%- endif %}
         )

@@ -67,6 +67,12 @@ RELABELLED = f"""
 """
 CELL = ["attempted_on", "domain", "action", "status", "error_code", "field", "published_hour"]
 
+# What claims share that are told one by one.
+CLASS = [
+    *("told_period", "told_start", "partner_id", "claim_type", "region", "amount_bucket"),
+    *("currency", "hour_band", "day_of_week", "age_band", "gen_level"),
+]
+
 FAULTS = {
     "a row of three people": Fault(
         "k_anonymous", "attempts_daily", THREE_PEOPLE, (("blocks_pass", FACT),)
@@ -297,6 +303,32 @@ FAULTS = {
         "amounts_have_people",
         "claim_type_features_daily",
         "update gold.claim_type_features_daily set amount_minor = 1 where rowid = 0",
+    ),
+    "a class of claims that are nearly all flagged": Fault(
+        "l_diverse",
+        "int_claims__generalized_claims",
+        "update silver.int_claims__generalized_claims as told set is_flagged = true "
+        "from (from silver.int_claims__generalized_claims where is_published "
+        "order by all limit 1) as chosen where "
+        + " and ".join(f"told.{column} = chosen.{column}" for column in CLASS),
+    ),
+    "a claim in a class of its own": Fault(
+        "k_anonymous",
+        "claim_events",
+        "update gold_restricted.claim_events set age_band = '85+' where claim_id_hash = "
+        "(select min(claim_id_hash) from gold_restricted.claim_events)",
+    ),
+    "an example that is missing": Fault(
+        "k_anonymous",
+        "fraud_training_set",
+        "delete from gold_restricted.fraud_training_set where rowid = 0",
+    ),
+    "a partner by the hash of gold": Fault(
+        "own_domain",
+        "claim_events",
+        "update gold_restricted.claim_events set partner_id_hash = (select max(partner_id_hash) "
+        "from gold.daily_claim_stats) where claim_id_hash = "
+        "(select max(claim_id_hash) from gold_restricted.claim_events)",
     ),
     "money that nobody accounts for": Fault(
         "assert_every_money_event_is_counted_or_quarantined",

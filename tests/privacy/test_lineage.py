@@ -59,6 +59,12 @@ EXPLAINED = {
     },
     "fraud_patterns_weekly.industry: the value of claim_events.partner_id": COMPANY,
     "partner_benchmarks_monthly.industry: the value of claim_events.partner_id": COMPANY,
+    **{
+        f"{column}: the pseudonym of claim_events.{leaf}": "of its own domain"
+        for column in ("claim_events.claim_id_hash", "fraud_training_set.example_id")
+        for leaf in ("claim_id", "partner_id")
+    },
+    "claim_events.partner_id_hash: the pseudonym of claim_events.partner_id": "of its own domain",
     "top_contributors.contributor: the pseudonym of platform_events.user_id": "of its own domain",
     "top_contributors.points_band: platform_events.payload.points, sensitive, no label": "a band",
     "top_contributors.period_start: platform_events.occurred_at, quasi_identifier, no label": MONTH,
