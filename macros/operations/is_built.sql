@@ -10,5 +10,11 @@
     {%- for fact in var('metric_facts') if is_built(domain_of_model(fact)) -%}
         {%- do built.append(fact) -%}
     {%- endfor -%}
+    {%- if not built -%}
+        {%- do exceptions.raise_compiler_error(
+            'ASSAY_DOMAINS names no domain that has metrics, which platform_health_monthly tells of. '
+            ~ 'Name one of access, engagement and gaming beside it.'
+        ) -%}
+    {%- endif -%}
     {{ return(built) }}
 {%- endmacro -%}
