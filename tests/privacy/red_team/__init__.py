@@ -1,0 +1,7 @@
+"""The red team: attacks R1 to R20 on gold, each also on a twin that is sabotaged.
+
+An attack must fail on the real gold and succeed on its twin: one that succeeds on neither proves
+nothing. `make red-team` prints the table.
+"""
+
+from red_team import artifacts, differences, insides, links, releases, singling  # noqa: F401
