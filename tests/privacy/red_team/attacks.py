@@ -65,7 +65,7 @@ def attack(
     twin: Callable[[Scene], Any],
     open: str = "",
 ) -> Callable[[Callable[[Any], Finding]], Callable[[Any], Finding]]:
-    """Put an attack into the table. What it is decorates is tried on what `real` and `twin` make."""
+    """Put an attack into the table: the function, tried on what `real` and `twin` make."""
 
     def register(run: Callable[[Any], Finding]) -> Callable[[Any], Finding]:
         assert run.__doc__, "an attack says its idea"

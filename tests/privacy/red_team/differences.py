@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from random import Random
 from typing import Any
 
 import duckdb
 import numpy as np
 from attempt_space import FACT, FIRST_DAY, Table, audited, build, rows_of, sabotaged_tables
-from red_team.attacks import INFERENCE, Finding, Scene, attack
-from red_team.gold import ATTEMPTS, Gold, K, SAFE_ROWS, nodes_of, real_gold, sabotaged
+from compiled import sandbox
+from row_space import inseparable_sets
 from scipy.optimize import linprog
 from scipy.sparse import csr_array
 
 from loaders.erasure import silver
-from loaders.home import Home, init_home
+from loaders.home import Home, init_home, quote
+from red_team.attacks import INFERENCE, Finding, Scene, attack
+from red_team.gold import ATTEMPTS, SAFE_ROWS, Gold, K, nodes_of, real_gold, sabotaged
 
 LABELS = ("domain", "action", "status", "error_code", "country")
 
@@ -39,7 +40,7 @@ LABELS = ("domain", "action", "status", "error_code", "country")
     ),
 )
 def a_total_less_its_cells(gold: Gold) -> Finding:
-    """Take all told cells off a total: the rest is what is hidden. Is it of 1 to 9 people?"""
+    """Take all told cells off a total: what is left is what is hidden, if of 1 to 9 people."""
     found = []
     for label in LABELS:
         found += gold.rows(f"""
@@ -74,25 +75,17 @@ def a_total_less_its_cells(gold: Gold) -> Finding:
     return Finding(few > 0, f"{said}their hours; {few} of 1 to {K - 1} people")
 
 
-@dataclass(frozen=True)
-class Equations:
-    """What is published of each day: sets of atoms whose totals are known."""
-
-    days: list[Table]
-    dice: Random
+def of_the_demo(scene: Scene) -> list[Table]:
+    """What is published of each day: sets of cells of raw rows whose totals are known."""
+    return audited(real_gold(scene).connection)
 
 
-def of_the_demo(scene: Scene) -> Equations:
-    return Equations(audited(real_gold(scene).connection), scene.dice)
+def suppressed_per_mart(scene: Scene) -> list[Table]:
+    raw = rows_of(real_gold(scene).connection, "from silver.stg_access__attempts")
+    return sabotaged_tables(raw)
 
 
-def suppressed_per_mart(scene: Scene) -> Equations:
-    gold = real_gold(scene)
-    raw = rows_of(gold.connection, "from silver.stg_access__attempts")
-    return Equations(sabotaged_tables(raw), scene.dice)
-
-
-PROGRAMS = 10  # small atoms whose bounds are computed
+PROGRAMS = 10  # small cells whose bounds are computed
 
 
 @attack(
@@ -103,19 +96,26 @@ PROGRAMS = 10  # small atoms whose bounds are computed
     sabotage="each mart leaves out its own small cells",
     twin=suppressed_per_mart,
 )
-def all_equations_at_once(equations: Equations) -> Finding:
+def all_equations_at_once(days: list[Table]) -> Finding:
     """Solve for every hidden cell: by sums and differences exactly, and by bounds on some."""
-    small = sum(day.small_atoms() for day in equations.days)
-    unions = sum(len(day.small_unions()) for day in equations.days)
-    day = min(equations.days, key=lambda day: len(day.members))
-    atoms = [atom for atom in day.members if day.is_small([atom])]
-    chosen = equations.dice.sample(atoms, min(PROGRAMS, len(atoms)))
-    narrow = sum(is_narrow(day, atom) for atom in chosen)
+    small = sum(day.small_atoms() for day in days)
+    unions = sum(len(day.small_unions()) for day in days)
+    day = min(days, key=lambda day: len(day.members))
+    narrow = sum(is_narrow(day, atom) for atom in least_hidden(day))
     said = (
-        f"{len(equations.days)} days, {small} small cells: {unions} small sets follow, "
-        f"{narrow} of {len(chosen)} are bounded closely"
+        f"{len(days)} days, {small} small cells: {unions} small sets follow, "
+        f"{narrow} of {PROGRAMS} are bounded closely"
     )
     return Finding(unions + narrow > 0, said)
+
+
+def least_hidden(day: Table) -> list[int]:
+    """Small cells that nothing tells apart from few others, if at all."""
+    found = []
+    for atoms in inseparable_sets(day.published):
+        total = sum(len(day.members[atom]) for atom in atoms)
+        found += [(total, atom) for atom in atoms if day.is_small([atom])]
+    return [atom for _, atom in sorted(found)[:PROGRAMS]]
 
 
 def is_narrow(day: Table, atom: int) -> bool:
@@ -146,14 +146,15 @@ class Erasing:
 
     def build(self) -> dict[tuple[Any, ...], int]:
         """Label the attempts there are, and tell of the day: attempts by cell."""
-        with duckdb.connect(str(self.home.warehouse)) as warehouse:
+        with sandbox() as connection:
+            connection.execute(f"attach {quote(str(self.home.warehouse))} as warehouse")
             for name in (FACT, "attempts_daily"):
                 node = self.nodes[name]
-                warehouse.execute(
+                connection.execute(
                     f"create or replace table {node['relation_name']} as {node['compiled_code']}"
                 )
-            cells = warehouse.execute(
-                f"select {', '.join(LABELS)}, attempts from gold.attempts_daily"
+            cells = connection.execute(
+                f"select {', '.join(LABELS)}, attempts from warehouse.gold.attempts_daily"
             ).fetchall()
         return {tuple(cell): attempts for *cell, attempts in cells}
 
@@ -189,7 +190,8 @@ def erasing(erase: Callable[[Home], None]) -> Callable[[Scene], Erasing]:
     def make(scene: Scene) -> Erasing:
         home, nodes = init_home(scene.folder / "erasing")[0], nodes_of(scene.demo)
         with build(nodes, attempts_of_a_day()) as made:
-            made.execute(f"attach '{home.warehouse}' as kept; copy from database warehouse to kept")
+            made.execute(f"attach {quote(str(home.warehouse))} as kept")
+            made.execute("copy from database warehouse to kept")
         return Erasing(home, nodes, erase)
 
     return make
@@ -199,9 +201,11 @@ def unlink(home: Home) -> None:
     silver.unlink(home, "request-1", {PERSON}, set(), "salt", 1)
 
 
-def delete_at_once(home: Home) -> None:
-    unlink(home)
-    silver.forget(home, FIRST_DAY + timedelta(days=10**4))
+def delete(home: Home) -> None:
+    with duckdb.connect(str(home.warehouse)) as warehouse:
+        warehouse.execute(
+            "delete from silver.stg_access__attempts where subject_key = $1", [PERSON]
+        )
 
 
 @attack(
@@ -210,7 +214,7 @@ def delete_at_once(home: Home) -> None:
     on="attempts_daily, before and after one person is erased",
     real=erasing(unlink),
     sabotage="rows go at once, and not with those of k people",
-    twin=erasing(delete_at_once),
+    twin=erasing(delete),
 )
 def what_an_erasure_takes_away(erased: Erasing) -> Finding:
     """Keep the marts of yesterday: what an erasure takes off them is that person's."""

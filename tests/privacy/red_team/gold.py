@@ -9,9 +9,9 @@ from typing import Any
 
 import duckdb
 from conftest import Demo
-from red_team.attacks import Scene
 
 from loaders.home import connect, quote
+from red_team.attacks import Scene
 
 K, SAFE_ROWS = 10, 100  # design.md, rule 5
 ATTEMPTS = "silver.int_access__published_attempts"

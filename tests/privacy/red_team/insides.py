@@ -49,7 +49,8 @@ def people_of_sums(gold: Gold, mart: str, told: str, summed: str) -> str:
         ), ranked as (
             select
                 {", ".join(keys)}, sum(weight) as total, max(weight) as first_one,
-                coalesce(list(weight order by weight desc)[2], 0) as second_one, list(weight) as each
+                coalesce(list(weight order by weight desc)[2], 0) as second_one,
+                list(weight) as each
             from people
             group by all
         )
@@ -91,7 +92,7 @@ def whoever_is_second_estimates_the_first(gold: Gold) -> Finding:
     twin=sabotaged(EVERY_DEPOSIT),
 )
 def an_amount_is_a_fingerprint(gold: Gold) -> Finding:
-    """Somebody's amount is known to the cent: which published sum is just that amount?
+    """Somebody's amount is known to the cent: look for a sum that is just that amount.
 
     Sums of live marts are exact; nothing but their people keeps them from being one's own.
     """

@@ -12,19 +12,19 @@ from unittest import mock
 
 import duckdb
 from claims_home import put_claims, some_claims
-from red_team.attacks import INFERENCE, Finding, Scene, attack
-from red_team.gold import K
 from scipy.stats import beta
 
 from loaders import releases
 from loaders.home import Home, init_home
 from loaders.releases import budget
+from loaders.releases.claims import public_cells
 from loaders.releases.errors import ReleaseError
 from loaders.releases.figures import _claims, bounded_counts
-from loaders.releases.claims import public_cells
 from loaders.releases.noise import Mechanism, mechanism
 from loaders.releases.policy import read_policy
 from loaders.releases.quarters import Quarter
+from red_team.attacks import INFERENCE, Finding, Scene, attack
+from red_team.gold import K
 
 IS_LONG = os.environ.get("ASSAY_LONG") == "1"
 ASKED = 365 if IS_LONG else 40

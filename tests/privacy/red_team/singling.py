@@ -5,15 +5,27 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 from conftest import PROJECT
-from red_team.attacks import SINGLING_OUT, Finding, Scene, attack
-from red_team.gold import NAIVE_FACT, Cells, Gold, K, naive_mart, real_gold, sabotaged
 
-from loaders.home import bronze_reader
+from loaders.gold.publish import publish
+from loaders.home import Home, bronze_reader
+from red_team.attacks import SINGLING_OUT, Finding, Scene, attack
+from red_team.gold import (
+    NAIVE_FACT,
+    SAFE_ROWS,
+    Cells,
+    Gold,
+    K,
+    naive_mart,
+    real_gold,
+    sabotaged,
+)
 
 ENUMERATED = 1_000_000
 FEW = 20  # ids tried with every word as a salt or a key
@@ -203,9 +215,9 @@ def an_extreme_is_one_persons(gold: Gold) -> Finding:
         """
         for column, minimum in PERCENTILES.items():
             extreme = f"abs(mart.{column} - least) <= 0.5 or abs(mart.{column} - most) <= 0.5"
-            number, of = gold.rows(
-                f"select count(*) filter ({extreme}), count({column}) {joined}"
-            )[0]
+            number, of = gold.rows(f"select count(*) filter ({extreme}), count({column}) {joined}")[
+                0
+            ]
             told += of
             if of and number > 0.9 * of:
                 extremes.append(f"{mart}.{column}")
@@ -217,7 +229,7 @@ def an_extreme_is_one_persons(gold: Gold) -> Finding:
     return Finding(bool(extremes or few), said)
 
 
-FILTERS = 400  # tried on each published mart
+FILTERS = 60  # tried on each published mart
 
 
 @dataclass(frozen=True)
@@ -229,7 +241,9 @@ class Published:
     gold: Gold
 
 
-def published(twin: Callable[[Scene], Gold] = real_gold, *also: str) -> Callable[[Scene], Published]:
+def published(
+    twin: Callable[[Scene], Gold] = real_gold, *also: str
+) -> Callable[[Scene], Published]:
     """Publish a copy of the demo's warehouse. The twin's copy has other tables in gold as well."""
 
     def make(scene: Scene) -> Published:
@@ -243,7 +257,12 @@ def published(twin: Callable[[Scene], Gold] = real_gold, *also: str) -> Callable
                 warehouse.execute(f"create table gold.{name} as from {table}")
         publish(home)
         with duckdb.connect(str(home.published_file), read_only=True) as reader:
-            tables = {name for (name,) in reader.execute("select view_name from duckdb_views() where not internal").fetchall()}
+            tables = {
+                name
+                for (name,) in reader.execute(
+                    "select view_name from duckdb_views() where not internal"
+                ).fetchall()
+            }
             columns = reader.execute(
                 "select table_name, column_name from information_schema.columns "
                 "where data_type = 'VARCHAR' and column_name != 'partner_id_hash'"
@@ -267,9 +286,7 @@ def published(twin: Callable[[Scene], Gold] = real_gold, *also: str) -> Callable
     on="published.duckdb, by filters on its columns",
     real=published(),
     sabotage="contributors and raw attempts are published",
-    twin=published(
-        sabotaged(NAIVE_FACT, naive_mart("true")), "gold_restricted.top_contributors"
-    ),
+    twin=published(sabotaged(NAIVE_FACT, naive_mart("true")), "gold_restricted.top_contributors"),
 )
 def a_filter_makes_a_small_cell(found: Published) -> Finding:
     """Drill down by every column a reader has: is a row, or what a filter leaves, of 1 to 9?"""
@@ -278,20 +295,31 @@ def a_filter_makes_a_small_cell(found: Published) -> Finding:
     for cells in gold.cells:
         mart = cells.mart.removeprefix("gold.")
         assert mart in found.tables
-        columns = ", ".join(f"mart.{column}" for column in cells.keys)
-        rows = gold.rows(f"select {columns} from {cells.mart} as mart where {cells.mart_where}")
-        people = people_of_cells(gold, cells)
+        behind = people_behind(gold, cells)
+        rows = list(behind)
         for _ in range(FILTERS if rows else 0):
             wanted = dice.choice(rows)
             kept = dice.sample(range(len(wanted)), dice.randint(1, len(wanted)))
             left = [row for row in rows if all(row[place] == wanted[place] for place in kept)]
-            behind = [people.get(row, (0, set(), False)) for row in left]
             tried += 1
-            rows_left = sum(count for count, _, _ in behind)
-            is_storm = cells.is_safe and rows_left >= 100
-            small += 0 < rows_left and len(set().union(*(who for _, who, _ in behind))) < K and not is_storm
+            rows_left = sum(behind[row][0] for row in left)
+            who = [behind[row][1] for row in left]
+            is_storm = cells.is_safe and rows_left >= SAFE_ROWS
+            small += rows_left > 0 and len(set().union(*who)) < K and not is_storm
     said = (
         f"{len(found.tables)} marts, {len(found.hashed)} columns of pseudonyms, "
         f"{small} of {tried} filters leave 1 to {K - 1} people"
     )
     return Finding(bool(small or found.hashed), said)
+
+
+def people_behind(gold: Gold, cells: Cells) -> dict[tuple[object, ...], tuple[int, set[str]]]:
+    """Rows and people of the fact behind each row of a mart."""
+    told = ", ".join(f"mart.{column}" for column in cells.keys)
+    same = " and ".join(f"mart.{m} is not distinct from fact.{f}" for m, f in cells.keys.items())
+    found = gold.rows(
+        f"select {told}, count(*), list(distinct {cells.subject}) from {cells.mart} as mart "
+        f"inner join (from {cells.fact} where {cells.fact_where}) as fact on {same} "
+        f"where {cells.mart_where} group by {told}"
+    )
+    return {tuple(cell): (rows, {*people} - {None}) for *cell, rows, people in found}
