@@ -75,20 +75,21 @@ def attack(
     return register
 
 
-def table(results: Iterable[tuple[Attack, str, Finding | None, Finding | None]]) -> str:
-    """The results as text: per attack its place, the real thing and the twin."""
+def table(results: Iterable[tuple[Attack, Finding | None, Finding | None]]) -> str:
+    """The results as text: of each attack its idea, the real thing and the twin."""
     lines = []
-    for tried, place, real, twin in sorted(results, key=lambda row: int(row[0].number[1:])):
+    for tried, real, twin in sorted(results, key=lambda row: int(row[0].number[1:])):
+        is_open = f" (open: {tried.open})" if tried.open else ""
         lines += [
             f"{tried.number:<4}{tried.risk:<14}{tried.on}",
             f"      idea  {' '.join((tried.run.__doc__ or '').split())}",
-            f"      real  {_said(real)}{f' ({place})' if place else ''}",
-            f"      twin  {_said(twin)} [{tried.sabotage}]",
+            f"      real  {said(real)}{is_open}",
+            f"      twin  {said(twin)} [{tried.sabotage}]",
         ]
     return "\n".join(lines)
 
 
-def _said(finding: Finding | None) -> str:
+def said(finding: Finding | None) -> str:
     if finding is None:
-        return "BROKE OFF"
+        return "broke off"
     return f"{'SUCCEEDS' if finding.succeeded else 'fails'}: {finding.said}"

@@ -11,7 +11,7 @@ import duckdb
 import numpy as np
 from attempt_space import FACT, FIRST_DAY, Table, audited, build, rows_of, sabotaged_tables
 from compiled import sandbox
-from row_space import inseparable_sets
+from row_space import computable_sets
 from scipy.optimize import linprog
 from scipy.sparse import csr_array
 
@@ -99,23 +99,29 @@ PROGRAMS = 10  # small cells whose bounds are computed
 def all_equations_at_once(days: list[Table]) -> Finding:
     """Solve for every hidden cell: by sums and differences exactly, and by bounds on some."""
     small = sum(day.small_atoms() for day in days)
-    unions = sum(len(day.small_unions()) for day in days)
-    day = min(days, key=lambda day: len(day.members))
-    narrow = sum(is_narrow(day, atom) for atom in least_hidden(day))
+    follow = {number: small_sets(day) for number, day in enumerate(days)}
+    number = sum(map(len, follow.values()))
+    day = min(range(len(days)), key=lambda place: len(days[place].members))
+    chosen = least_hidden(days[day], follow[day])
+    narrow = sum(is_narrow(days[day], atom) for atom in chosen)
     said = (
-        f"{len(days)} days, {small} small cells: {unions} small sets follow, "
-        f"{narrow} of {PROGRAMS} are bounded closely"
+        f"{len(days)} days, {small} small cells: {number} small sets follow exactly, "
+        f"{narrow} of {len(chosen)} cells are bounded closely"
     )
-    return Finding(unions + narrow > 0, said)
+    return Finding(number + narrow > 0, said)
 
 
-def least_hidden(day: Table) -> list[int]:
-    """Small cells that nothing tells apart from few others, if at all."""
-    found = []
-    for atoms in inseparable_sets(day.published):
-        total = sum(len(day.members[atom]) for atom in atoms)
-        found += [(total, atom) for atom in atoms if day.is_small([atom])]
-    return [atom for _, atom in sorted(found)[:PROGRAMS]]
+def small_sets(day: Table) -> list[frozenset[int]]:
+    """Sets of cells, of too few people, whose total follows from the published ones."""
+    return [atoms for atoms in computable_sets(day.published) if day.is_small(atoms)]
+
+
+def least_hidden(day: Table, follow: list[frozenset[int]]) -> list[int]:
+    """Some small cells: those that follow in small sets, else of the smallest totals there are."""
+    sizes = {atoms: sum(len(day.members[atom]) for atom in atoms) for atoms in day.published}
+    sets = [*sorted(follow, key=len), *sorted(sizes, key=lambda atoms: (sizes[atoms], min(atoms)))]
+    found = dict.fromkeys(atom for atoms in sets for atom in sorted(atoms) if day.is_small([atom]))
+    return list(found)[:PROGRAMS]
 
 
 def is_narrow(day: Table, atom: int) -> bool:

@@ -14,6 +14,8 @@ from loaders.home import connect, quote
 from red_team.attacks import Scene
 
 K, SAFE_ROWS = 10, 100  # design.md, rule 5
+# A hash of a company is the same in all marts: docs/claims.md.
+OF_COMPANIES = "partner_id_hash"
 ATTEMPTS = "silver.int_access__published_attempts"
 
 
@@ -115,6 +117,11 @@ def naive_mart(having: str) -> str:
         group by all
         having {having}
     """
+
+
+def looks_hashed(column: str) -> str:
+    """Condition over a column of text: the value is a hash, or a pseudonym."""
+    return f"regexp_full_match({column}, '(v\\d+:)?[0-9a-f]{{32,128}}')"
 
 
 def nodes_of(demo: Demo) -> dict[str, Any]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from red_team.attacks import LINKABILITY, Finding, attack
-from red_team.gold import Gold, K, real_gold, sabotaged
+from collections import defaultdict
 
-# A hash of a company is the same in all marts: docs/claims.md.
-OF_COMPANIES = "partner_id_hash"
+from red_team.attacks import LINKABILITY, Finding, attack
+from red_team.gold import OF_COMPANIES, Gold, K, looks_hashed, real_gold, sabotaged
 
 
 @attack(
@@ -33,32 +32,30 @@ def a_pseudonym_is_in_two_tables(gold: Gold) -> Finding:
         f"and column_name != '{OF_COMPANIES}' and (table_schema like 'gold%' "
         "or (table_schema = 'silver' and ends_with(column_name, '_key')))"
     )
-    like = "regexp_full_match({}, '(v\\d+:)?[0-9a-f]{{32,128}}')"
-    mine = {
-        (table, column): {
-            value
-            for (value,) in gold.rows(
-                f"select distinct {column} from {table} where {like.format(column)}"
-            )
-        }
-        for table, column in columns
-        if table.startswith("gold")
-    }
-    mine = {place: values for place, values in mine.items() if values}
+    mine: dict[tuple[str, str], list[str]] = {}
+    by_table: dict[str, list[str]] = defaultdict(list)
+    for table, column in columns:
+        by_table[table].append(column)
+        if table.startswith("gold"):
+            sql = f"select distinct {column} from {table} where {looks_hashed(column)}"
+            if values := [value for (value,) in gold.rows(sql)]:
+                mine[table, column] = values
     shared = [
-        (place, (table, column))
-        for place, values in mine.items()
-        for table, column in columns
-        if (table, column) != place and holds(gold, table, column, values)
+        other
+        for (table, column), values in mine.items()
+        for other, keys in by_table.items()
+        if holds(gold, other, [key for key in keys if (other, key) != (table, column)], values)
     ]
     people = len(set().union(*mine.values()))
     said = f"{len(shared)} tables share one with {len(mine)} columns of gold ({people} people)"
     return Finding(bool(shared), said)
 
 
-def holds(gold: Gold, table: str, column: str, values: set[str]) -> bool:
-    sql = f"select exists(from {table} where {column} in (select unnest($1::varchar[])))"
-    return bool(gold.connection.execute(sql, [list(values)]).fetchall()[0][0])
+def holds(gold: Gold, table: str, columns: list[str], values: list[str]) -> bool:
+    """Whether any of the values is in any of the columns of a table."""
+    found = " or ".join(f"{column} in (from wanted)" for column in columns) or "false"
+    sql = f"with wanted as (select unnest($1::varchar[])) select exists(from {table} where {found})"
+    return bool(gold.connection.execute(sql, [values]).fetchall()[0][0])
 
 
 BY_COUNTRY = "domain, action, status, error_code, country"

@@ -18,10 +18,12 @@ from loaders.home import Home, bronze_reader
 from red_team.attacks import SINGLING_OUT, Finding, Scene, attack
 from red_team.gold import (
     NAIVE_FACT,
+    OF_COMPANIES,
     SAFE_ROWS,
     Cells,
     Gold,
     K,
+    looks_hashed,
     naive_mart,
     real_gold,
     sabotaged,
@@ -257,24 +259,20 @@ def published(
                 warehouse.execute(f"create table gold.{name} as from {table}")
         publish(home)
         with duckdb.connect(str(home.published_file), read_only=True) as reader:
-            tables = {
-                name
-                for (name,) in reader.execute(
-                    "select view_name from duckdb_views() where not internal"
-                ).fetchall()
-            }
             columns = reader.execute(
-                "select table_name, column_name from information_schema.columns "
-                "where data_type = 'VARCHAR' and column_name != 'partner_id_hash'"
+                "select table_name, column_name, data_type from information_schema.columns "
+                "where table_schema = 'gold'"
             ).fetchall()
-            like = "regexp_full_match({}, '(v\\d+:)?[0-9a-f]{{32,128}}')"
             hashed = [
                 f"{table}.{column}"
-                for table, column in columns
-                if reader.execute(
-                    f'select exists(from "{table}" where {like.format(column)})'
+                for table, column, data_type in columns
+                if data_type == "VARCHAR"
+                and column != OF_COMPANIES
+                and reader.execute(
+                    f"select exists(from gold.{table} where {looks_hashed(column)})"
                 ).fetchall()[0][0]
             ]
+        tables = {table for table, _, _ in columns}
         return Published(tables, hashed, twin(scene))
 
     return make
@@ -289,7 +287,7 @@ def published(
     twin=published(sabotaged(NAIVE_FACT, naive_mart("true")), "gold_restricted.top_contributors"),
 )
 def a_filter_makes_a_small_cell(found: Published) -> Finding:
-    """Drill down by every column a reader has: is a row, or what a filter leaves, of 1 to 9?"""
+    """Drill down by all columns that a reader has, to a row or a filter of 1 to 9 people."""
     gold, dice = found.gold, found.gold.scene.dice
     small = tried = 0
     for cells in gold.cells:
