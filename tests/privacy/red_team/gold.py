@@ -71,6 +71,7 @@ def real_gold(scene: Scene) -> Gold:
     connection.execute(
         f"attach {quote(str(scene.demo.home.warehouse))} as demo (read_only);"
         "attach ':memory:' as warehouse; use warehouse;"
+        "create type float64 as double; create type bytes as blob;"
         "create schema gold; create schema gold_restricted; create schema silver"
     )
     tables = connection.execute(

@@ -103,7 +103,7 @@ def the_mean_of_many_answers(asked: Desk) -> Finding:
     INFERENCE,
     on="the budget of a year",
     real=desk(),
-    sabotage="the book is what the warehouse knows",
+    sabotage="what was spent is forgotten",
     twin=desk((budget, "spent", lambda *_: 0)),
 )
 def the_budget_after_a_lost_warehouse(asked: Desk) -> Finding:

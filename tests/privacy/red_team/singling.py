@@ -288,11 +288,17 @@ def published(
 )
 def a_filter_makes_a_small_cell(found: Published) -> Finding:
     """Drill down by all columns that a reader has, to a row or a filter of 1 to 9 people."""
-    gold, dice = found.gold, found.gold.scene.dice
+    assert found.tables >= {cells.mart.removeprefix("gold.") for cells in found.gold.cells}
+    filtered = small_filters(found.gold)
+    said = f"{len(found.tables)} marts, {len(found.hashed)} columns of pseudonyms, {filtered.said}"
+    return Finding(filtered.succeeded or bool(found.hashed), said)
+
+
+def small_filters(gold: Gold) -> Finding:
+    """Which of some filters on each mart leave fewer than k people, by what is behind them."""
+    dice = gold.scene.dice
     small = tried = 0
     for cells in gold.cells:
-        mart = cells.mart.removeprefix("gold.")
-        assert mart in found.tables
         behind = people_behind(gold, cells)
         rows = list(behind)
         for _ in range(FILTERS if rows else 0):
@@ -304,11 +310,7 @@ def a_filter_makes_a_small_cell(found: Published) -> Finding:
             who = [behind[row][1] for row in left]
             is_storm = cells.is_safe and rows_left >= SAFE_ROWS
             small += rows_left > 0 and len(set().union(*who)) < K and not is_storm
-    said = (
-        f"{len(found.tables)} marts, {len(found.hashed)} columns of pseudonyms, "
-        f"{small} of {tried} filters leave 1 to {K - 1} people"
-    )
-    return Finding(bool(small or found.hashed), said)
+    return Finding(small > 0, f"{small} of {tried} filters leave 1 to {K - 1} people")
 
 
 def people_behind(gold: Gold, cells: Cells) -> dict[tuple[object, ...], tuple[int, set[str]]]:
