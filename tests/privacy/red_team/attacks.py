@@ -77,8 +77,8 @@ def attack(
 
 def table(results: Iterable[tuple[Attack, Finding | None, Finding | None]]) -> str:
     """The results as text: of each attack its idea, the real thing and the twin."""
-    lines = []
-    for tried, real, twin in sorted(results, key=lambda row: int(row[0].number[1:])):
+    lines, rows = [], sorted(results, key=lambda row: int(row[0].number[1:]))
+    for tried, real, twin in rows:
         is_open = f" (open: {tried.open})" if tried.open else ""
         lines += [
             f"{tried.number:<4}{tried.risk:<14}{tried.on}",
@@ -86,6 +86,9 @@ def table(results: Iterable[tuple[Attack, Finding | None, Finding | None]]) -> s
             f"      real  {said(real)}{is_open}",
             f"      twin  {said(twin)} [{tried.sabotage}]",
         ]
+    on_real = sum(real is not None and real.succeeded for _, real, _ in rows)
+    on_twins = sum(twin is not None and twin.succeeded for _, _, twin in rows)
+    lines.append(f"{len(rows)} attacks: {on_real} succeed on the real, {on_twins} on their twins")
     return "\n".join(lines)
 
 

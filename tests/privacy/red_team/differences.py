@@ -229,4 +229,4 @@ def what_an_erasure_takes_away(erased: Erasing) -> Finding:
     after = erased.build()
     changed = [before[cell] - after.get(cell, 0) for cell in before]
     few = sum(0 < abs(change) < K for change in changed)
-    return Finding(few > 0, f"{len(before)} cells, {few} changed by 1 to {K - 1}: {changed}")
+    return Finding(few > 0, f"{few} of {len(before)} cells changed by 1 to {K - 1}: {changed}")
