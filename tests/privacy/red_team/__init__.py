@@ -4,7 +4,16 @@ An attack must fail on the real gold and succeed on its twin: one that succeeds 
 nothing. `make red-team` prints the table.
 """
 
-from red_team import artifacts, differences, insides, links, releases, singling
+from red_team import artifacts, differences, filters, insides, links, releases, singling
 from red_team.attacks import ATTACKS
 
-__all__ = ["ATTACKS", "artifacts", "differences", "insides", "links", "releases", "singling"]
+__all__ = [
+    "ATTACKS",
+    "artifacts",
+    "differences",
+    "filters",
+    "insides",
+    "links",
+    "releases",
+    "singling",
+]

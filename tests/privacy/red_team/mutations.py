@@ -14,11 +14,11 @@ from attempt_space import FACT, MARTS, audited
 
 from red_team.attacks import Finding, Scene, said
 from red_team.differences import all_equations_at_once
+from red_team.filters import small_filters
 from red_team.gold import Gold, nodes_of, real_gold
 from red_team.insides import a_part_or_what_it_leaves_is_small as parts
 from red_team.insides import whoever_is_second_estimates_the_first as second
 from red_team.singling import an_extreme_is_one_persons as extremes
-from red_team.singling import small_filters
 
 
 @dataclass(frozen=True)
