@@ -11,6 +11,8 @@ from conftest import Demo
 from red_team.attacks import Finding, Scene
 from red_team.mutations import MUTATIONS, Mutation, built, table
 
+pytestmark = pytest.mark.slow
+
 Results = dict[str, tuple[Mutation, Finding, Finding]]
 
 
