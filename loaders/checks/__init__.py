@@ -14,7 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from loaders import bronze
-from loaders.checks.batch import BatchFile, ages_of, found_again, resolved_in, shape_of, values_of
+from loaders.checks.batch import (
+    BatchFile,
+    ages_of,
+    found_again,
+    resolved_in,
+    shape_of,
+    values_of,
+    without_erased,
+)
 from loaders.checks.check_engine import Engine, Outcome
 from loaders.checks.expectations import columns_of, expectations_of, value_columns
 from loaders.compaction.switch import undisturbed
@@ -152,8 +160,10 @@ def _outcomes(
         schema, version = shape_of(batch, contract)
         columns = columns_of(contract, schema.names, version)
         suite = expectations_of(contract, columns, now)
-        table = values_of(batch, contract, schema, value_columns(suite))
-        rows = table.num_rows if batch.rows is None else batch.rows + resolved_in(batch)
+        landed = values_of(batch, contract, schema, value_columns(suite))
+        table = without_erased(landed, contract)
+        lines = landed.num_rows if batch.rows is None else batch.rows + resolved_in(batch)
+        rows = lines - (landed.num_rows - table.num_rows)
     left_out = [c.name for c in contract.kept_columns if c not in columns]
     name = "-without-".join([batch.table, *left_out])
     engine.add_suite(name, suite)

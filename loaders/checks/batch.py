@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from loaders.checks.expectations import is_later
 from loaders.contracts import Contract, read_as
+from loaders.erasure.bronze import ERASED
 from loaders.errors import AssayError
 from loaders.landing.batches import PIPELINE_VERSION
 from loaders.sinks.batch_files import BATCH, files_with, is_merged, read_batch
@@ -88,6 +90,16 @@ def values_of(
         for f in schema
     }
     return pa.table(columns)
+
+
+def without_erased(rows: pa.Table, contract: Contract) -> pa.Table:
+    """The rows that still say something: of an erased person's only the line is left."""
+    if not {"payload_hash", contract.key} <= set(rows.column_names):
+        return rows
+    is_erased = pc.and_(
+        pc.is_null(rows["payload_hash"]), pc.starts_with(rows[contract.key], ERASED)
+    )
+    return rows.filter(pc.invert(pc.fill_null(is_erased, fill_value=False)))
 
 
 def _without_later(

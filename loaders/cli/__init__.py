@@ -14,7 +14,7 @@ from loaders.cli.common import Commands
 from loaders.cli.compact import compact_bronze
 from loaders.cli.contracts import contracts_group
 from loaders.cli.erase import erase_person
-from loaders.cli.gold import publish_gold, refresh_gold
+from loaders.cli.gold import combine_gold, publish_gold, refresh_gold
 from loaders.cli.home import demo_data, init, show_status
 from loaders.cli.land import land
 from loaders.cli.ledger import ledger
@@ -46,6 +46,7 @@ for command in (
     contracts_group,
     publish_gold,
     refresh_gold,
+    combine_gold,
     rebuild_days,
     erase_person,
     replay_letters,

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from loaders.cli.common import everywhere, say, seconds
-from loaders.gold import publish, refresh
+from loaders.gold import combine, publish, refresh
 from loaders.gold.turns import WAIT_SECONDS
 from loaders.home import open_duckdb_home
 
@@ -60,6 +60,32 @@ def refresh_gold(
     for one in cadence or (None,):
         release = refresh.refresh(opened, one, patience)
     say(as_json, asdict(release), _published(release))
+
+
+@click.command("combine")
+@click.option(
+    "--of",
+    "homes",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    required=True,
+    help="A home; say it once for each residency.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.argument("output", type=click.Path(dir_okay=False, path_type=Path))
+def combine_gold(homes: tuple[Path, ...], as_json: bool, output: Path) -> None:
+    """Write the published gold of several residencies to the DuckDB file OUTPUT.
+
+    Only marts that are anonymous: none with a pseudonym, none whose rows stand for one person.
+    """
+    opened = [
+        open_duckdb_home(home, "export the anonymous marts of each dataset to Parquet")
+        for home in homes
+    ]
+    combined = combine.combine(opened, output)
+    marts = [f"  {mart}: {rows} rows" for mart, rows in combined.rows.items()]
+    what = ", ".join(f"{of} (release {release})" for of, release in combined.releases.items())
+    say(as_json, asdict(combined), [f"Combined {what} in {output}:", *marts])
 
 
 def _published(release: publish.Release) -> list[str]:

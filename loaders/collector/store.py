@@ -334,13 +334,21 @@ def _last_commit_in_log(path: Path) -> int:
             for number, at in enumerate(frames, 1):
                 file.seek(at)
                 frame = file.read(WAL_FRAME)
-                if frame[8:16] != header[16:24]:  # of before the log was last begun
-                    is_damaged = number == 1 and not _is_begun_anew(header[16:24], frame[8:16])
-                    return 1 if is_damaged else last
-                last = number if any(frame[4:8]) else last
+                if _is_of_log(frame[8:16], header[16:24]):
+                    last = number if any(frame[4:8]) else last
+                elif number == 1 and not _is_begun_anew(header[16:24], frame[8:16]):
+                    return 1
             return last
     except FileNotFoundError:
         return 0
+
+
+def _is_of_log(salts: bytes, of_log: bytes) -> bool:
+    """Whether a frame was written since the log was last begun, which changes both its salts.
+
+    One of the two is enough: in the other a byte may not be what it was.
+    """
+    return salts[:4] == of_log[:4] or salts[4:] == of_log[4:]
 
 
 def _is_begun_anew(salts: bytes, before: bytes) -> bool:

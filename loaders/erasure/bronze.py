@@ -7,6 +7,7 @@ payload hash is such a line: landing gives every row one.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
@@ -106,11 +107,12 @@ def _emptied(
 def _without_bytes(rows: pa.Table, subject: Subject, keys: dict[str, set[str]]) -> pa.Table | None:
     """Letters whose bytes, or whose event, are the person's. All tries of a record go together."""
     letters = rows.select(["dead_letter_id", "table_name", *_OF_A_LETTER]).to_pylist()
+    holds = [subject.in_bytes(rows[name].cast(pa.large_binary())) for name in _OF_A_LETTER]
+    is_told = functools.reduce(pc.or_, holds).to_pylist()
     ids = {
         letter["dead_letter_id"]
-        for letter in letters
-        if letter["event_id"] in keys.get(letter["table_name"], ())
-        or any(subject.is_in(_bytes_of(letter[name])) for name in _OF_A_LETTER)
+        for letter, told in zip(letters, is_told, strict=True)
+        if told or letter["event_id"] in keys.get(letter["table_name"], ())
     }
     mine = [
         letter["dead_letter_id"] in ids and any(letter[name] for name in _OF_A_LETTER)
@@ -124,7 +126,3 @@ def _without_bytes(rows: pa.Table, subject: Subject, keys: dict[str, set[str]]) 
         values = pc.if_else(mask, pa.scalar(None, rows[name].type), rows[name])
         rows = rows.set_column(place, rows.schema.field(place), values)
     return rows
-
-
-def _bytes_of(value: bytes | str | None) -> bytes:
-    return value.encode() if isinstance(value, str) else value or b""

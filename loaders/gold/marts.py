@@ -69,6 +69,17 @@ def is_about_operations(name: str) -> bool:
 
 
 @cache
+def anonymous_marts() -> list[str]:
+    """Marts that may leave their residency: k people in every cell, or noise, and no pseudonym."""
+    return [
+        name
+        for name, model in models_of("gold").items()
+        if _has_test(model, "k_anonymous") or _has_test(model, "differentially_private")
+        if not any(column["name"].endswith("_hash") for column in model["columns"])
+    ]
+
+
+@cache
 def thresholds() -> dict[str, int]:
     """The variables of the project: k, safe_rows, tail_subjects."""
     document = yaml.safe_load((PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))
@@ -136,6 +147,10 @@ def _tested(model: dict[str, Any]) -> dict[str, Any]:
     tests = [test for test in model.get("data_tests", []) if isinstance(test, dict)]
     found = (test["k_anonymous"]["arguments"] for test in tests if "k_anonymous" in test)
     return dict(next(found, {}))
+
+
+def _has_test(model: dict[str, Any], test: str) -> bool:
+    return any(test == given or test in given for given in model.get("data_tests", []))
 
 
 def _why_null(column: dict[str, Any]) -> str:

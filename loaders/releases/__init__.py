@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from loaders import bronze
+from loaders import audit, bronze
 from loaders.gold.warehouse import reading
 from loaders.home import Home, build_command, quote
 from loaders.landing.batches import PIPELINE_VERSION
@@ -55,7 +55,15 @@ def release(home: Home, quarter: Quarter, epsilon: float | None = None) -> Relea
         epsilon = policy.epsilon if epsilon is None else epsilon
         refuse_over_budget(home, TABLE, policy, quarter, epsilon)
         figures = _drawn(home, policy, quarter, epsilon)
-        bronze.write_rows(home, TABLE, _batch(quarter), _rows(home, quarter, policy, figures))
+        rows = _rows(home, quarter, policy, figures)
+        audit.append(
+            home,
+            "release",
+            query_params={"report": REPORT, "period": str(quarter), "epsilon": epsilon},
+            export_size=len(rows),
+            lineage={"data_source": RELATION, "output": TABLE},
+        )
+        bronze.write_rows(home, TABLE, _batch(quarter), rows)
     return Release(_id(quarter), epsilon, _released(home, quarter), is_new=True)
 
 

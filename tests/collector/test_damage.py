@@ -107,6 +107,23 @@ def test_a_flipped_bit_costs_at_most_one_record(
     print(f"{kind}: {FLIPS} flips: {outcomes}")
 
 
+@pytest.mark.parametrize("place", [8, 15])
+@pytest.mark.parametrize("frame", [1, 150, -1])
+def test_a_flipped_bit_in_the_salts_of_a_frame(
+    filled: dict[str, tuple[Home, set[str]]], frame: int, place: int, tmp_path: Path
+):
+    """SQLite takes such a frame, and all that follow it, for the rest of an older log."""
+    given, names = filled["log"]
+    home = Home(shutil.copytree(given.path, tmp_path / "home"))
+    path = part_of(home, "-wal")
+    data = bytearray(path.read_bytes())
+    frames = range(store.WAL_HEADER, len(data), store.WAL_FRAME + store.PAGE)
+    data[frames[frame] + place] ^= 4
+    path.write_bytes(data)
+    assert landed_after(home) == sorted({*names, "new", *(f"old {n}" for n in range(30))})
+    assert list(root_of(home).glob("*.salvaged"))
+
+
 @pytest.mark.parametrize("kind", ["file", "log"])
 def test_a_tail_that_is_gone(filled: dict[str, tuple[Home, set[str]]], kind: str, tmp_path: Path):
     """What is whole in what is left lands."""

@@ -19,6 +19,8 @@ from landed import ATTEMPT, assay, batch_files, bronze_rows, says_one_line
 from loaders.checks import RESULTS, CheckResult, check
 from loaders.checks.expectations import columns_of, expectations_of, value_columns
 from loaders.contracts import contract_of, load_contracts
+from loaders.erasure import erase as erasure
+from loaders.erasure.subject import Subject
 from loaders.errors import AssayError
 from loaders.home import Home
 from loaders.landing.batches import LandingResult, land_file
@@ -169,6 +171,18 @@ def test_a_planted_fault_is_found(
     """That one expectation of that column fails, with its count, and no other."""
     change(home, how)
     assert failures(check(home, ["attempts"])) == [("attempts", *found)]
+
+
+def test_the_line_of_an_erased_person_is_in_order(home: Home, landed: LandingResult):
+    """And no less than before is expected of the others, nor of how many lines there are."""
+    erasure.erase(home, Subject.of("email", PEOPLE[:2]), "request")
+    assert failures(check(home, ["attempts"])) == []
+    counted = [r["rows_checked"] for r in bronze_rows(home, RESULTS)]
+    assert set(counted) == {ROWS - 2}
+    change(home, lambda table: table.slice(0, ROWS - 1))
+    assert failures(check(home, ["attempts"], newest=1)) == [
+        ("attempts", None, "expect_table_row_count_to_equal", 1)
+    ]
 
 
 def test_two_faults_are_two_lines(home: Home, landed: LandingResult):

@@ -15,8 +15,9 @@ WHEEL = {**REEF, "game_id": "mega_wheel"}
 def evening(day: datetime) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Events of a day, and those of them that land late.
 
-    All play the reef in one minute and again an hour and a half later, which makes it the hub, and
-    the wheel in between. Some bets are settled late, one is voided late, and one stays open.
+    All look at one challenge, play the reef in one minute and again an hour and a half later, which
+    makes it the hub, and the wheel in between. Some bets are settled late, one is voided late, and
+    one stays open.
     """
     events = list(_events(day))
     late = [
@@ -32,6 +33,7 @@ def _events(day: datetime) -> Iterator[dict[str, Any]]:
     for number in range(PLAYERS):
         person = f"E{number}"
         yield _event(day, person, 18, 0, "account.registered", {"country": "DE"})
+        yield _event(day, person, 18, 30, "challenge.viewed", {"challenge_id": "c-reef"})
         payment = {"payment_id": f"pay-{person}", "amount_minor": DEPOSIT, "currency": "EUR"}
         steps = ("intent", "failed") if number < 2 else ("intent", "authorized", "captured")
         for minute, step in enumerate(steps):

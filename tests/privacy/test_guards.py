@@ -270,6 +270,12 @@ FAULTS = {
         "alter table silver.int_access__reply_errors add column person varchar; "
         "update silver.int_access__reply_errors set person = 'v1:' || sha256('a')",
     ),
+    "an event that belongs across the ocean": Fault(
+        "of_residency",
+        "stg_engagement__events",
+        "update silver.stg_engagement__events set region = 'us-east1' where event_id = "
+        "(select max(event_id) from silver.stg_engagement__events)",
+    ),
     "a day of claims that has one more": Fault(
         "k_anonymous",
         "daily_claim_stats",

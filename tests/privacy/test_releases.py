@@ -20,10 +20,10 @@ from claims_home import put_claims, some_claims
 from click.testing import CliRunner
 from conftest import run_dbt
 
-from loaders import releases
+from loaders import audit, releases
 from loaders.cli import main
 from loaders.errors import AssayError
-from loaders.home import Home
+from loaders.home import Home, bronze_reader
 from loaders.releases import budget
 from loaders.releases.claims import public_cells
 from loaders.releases.errors import CLOSED, SPENT, UNLIKE, ReleaseError
@@ -58,6 +58,9 @@ def test_asked_again_it_is_the_same(claims: Home) -> None:
     assert first.is_new
     assert len(asked(claims, ASKED_AGAIN)) == 1, "the mean of several draws is the truth"
     assert files(claims) == written
+    with bronze_reader(claims) as bronze:
+        entries = bronze.sql("select action, query_params ->> 'period' from bronze.audit_log")
+        assert entries.fetchall() == [("release", "2026-Q1")]
 
 
 def test_every_public_cell_is_told_with_its_interval(claims: Home) -> None:
@@ -184,6 +187,7 @@ def test_a_killed_release_is_there_or_not(claims: Home, monkeypatch: pytest.Monk
 
     for place in ("loaders.bronze.durable_rename", "loaders.sinks.parquet.ParquetSink.publish"):
         with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(audit, "append", lambda *_, **__: None)  # it is killed elsewhere
             patch.setattr(place, killed)
             releases.release(claims, Q1)
     again = releases.release(claims, Q1)

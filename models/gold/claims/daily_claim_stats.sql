@@ -39,7 +39,7 @@ counted as (
     select
         {{ keys | join(', ') }},
         {{ claim_measures() }},
-        round({{ shown_mean('fraud_score', 'subject_key') }}, 6) as avg_fraud_score,
+        {{ rounded(shown_mean('fraud_score', 'subject_key'), 6) }} as avg_fraud_score,
         count(distinct case when processing_time_ms is not null then subject_key end)
             as timed_people,
         any_value(p50) as p50,

@@ -73,6 +73,7 @@ typed as (
         {{ spelling('verification_result') }} as verification_result,
         is_fraud,
         {{ spelling('proof_type') }} as proof_type,
+        {{ squeezed('region') }} as region,
         {{ plain_endpoint('api_endpoint') }} as api_endpoint,
         http_status,
         {{ utc_timestamp('timestamp') }} as occurred_at,
@@ -102,6 +103,7 @@ named as (
         typed.is_fraud,
         typed.api_endpoint,
         typed.http_status,
+        typed.region,
         typed.occurred_at,
         typed.ingested_at,
         case when {{ is_word('typed.claim_type') }} then typed.claim_type end as claim_type,
@@ -148,6 +150,7 @@ pseudonymized as (
         proof_type,
         api_endpoint,
         http_status,
+        region,
 
         -- times
         occurred_at,

@@ -13,10 +13,12 @@ from byte_search import Needles, search
 from conftest import run_dbt
 from test_no_leak import forms_of, key_needles
 
+from loaders.gold import combine
+from loaders.gold.publish import publish
 from loaders.home import Home, init_home, quote
 from loaders.landing import validation
 from loaders.landing.batches import land_file
-from red_team.attacks import SINGLING_OUT, Finding, Scene, attack
+from red_team.attacks import LINKABILITY, SINGLING_OUT, Finding, Scene, attack
 
 EMAILS = [f"hostile{n}@mail.example" for n in range(12)]
 
@@ -145,11 +147,58 @@ def landed_abroad(residencies: dict[str, str] | None) -> Callable[[Scene], Writt
 @attack(
     "R18",
     SINGLING_OUT,
-    on="landing of another residency's events (between models and homes: not built yet)",
+    on="landing of another residency's events",
     real=landed_abroad(None),
     sabotage="the seed of regions is empty",
     twin=landed_abroad({}),
 )
 def a_record_lands_abroad(written: Written) -> Finding:
     """Land an event of the US in a home of the EU, and look for it in all files there."""
+    return written.searched()
+
+
+PERSON, SENDER = "v1:" + 64 * "a", "a-sender-of-the-eu"
+
+
+def combined(*faults: str) -> Callable[[Scene], Written]:
+    """Combines the gold of two homes, each with rows of people; also marts that may not leave."""
+
+    def make(scene: Scene) -> Written:
+        homes = []
+        for residency in ("eu", "us"):
+            home = init_home(scene.folder / residency, residency)[0]
+            with duckdb.connect(str(home.warehouse)) as warehouse:
+                warehouse.execute(f"""
+                    create table last_build as
+                    select 'b' as build_id, true as is_green, 0 as failed_nodes;
+                    create schema gold; create schema gold_restricted;
+                    create table gold.attempts_daily as select 30 as attempts;
+                    create table gold.partner_features_daily as select '{PERSON}' as partner;
+                    create table gold.loss_ledger as select '{SENDER}' as producer;
+                    create table gold_restricted.top_contributors as select '{PERSON}' as person;
+                """)
+            publish(home)
+            homes.append(home)
+        output = scene.folder / "everywhere.duckdb"
+        marts = [*combine.anonymous_marts(), *faults]
+        with mock.patch.object(combine, "anonymous_marts", lambda: marts):
+            combine.combine(homes, output)
+        needles = Needles({PERSON.encode(): "a pseudonym", SENDER.encode(): "a sender"})
+        with duckdb.connect(str(output), read_only=True) as reader:
+            assert reader.execute("select count(*) from gold.attempts_daily").fetchall() == [(2,)]
+        return Written(needles, [output])
+
+    return make
+
+
+@attack(
+    "R18",
+    LINKABILITY,
+    on="the one file of two residencies",
+    real=combined(),
+    sabotage="marts of partners and senders are combined too",
+    twin=combined("partner_features_daily", "loss_ledger"),
+)
+def a_row_of_somebody_crosses_over(written: Written) -> Finding:
+    """Look in the combined file for what is of one person or company."""
     return written.searched()
