@@ -43,6 +43,9 @@ test: setup ## Run all that CI runs, with a time budget per suite
 test-long: setup ## The same with full counts, which takes longer
 	@ASSAY_LONG=1 $(BIN)/python tests/run_suites.py
 
+red-team: setup ## Attack gold and sabotaged twins of it, then take guards away one by one
+	@$(BIN)/pytest tests/privacy/test_red_team.py tests/privacy/test_mutations.py
+
 lint: setup ## Style, types, SQL and the rules of the dbt project
 	@$(BIN)/python tests/run_suites.py lint
 
@@ -70,4 +73,4 @@ bench-refresh: setup ## Measure refreshing gold against plain DuckDB
 clean: ## Remove what was built; the home and .venv stay
 	rm -rf target logs .cache build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
-.PHONY: help setup demo test test-long lint docs bench bench-collector bench-gaming bench-refresh clean
+.PHONY: help setup demo test test-long red-team lint docs bench bench-collector bench-gaming bench-refresh clean

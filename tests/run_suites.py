@@ -97,7 +97,7 @@ SUITES: dict[str, tuple[int, Callable[[], bool]]] = {
     "loaders and faults": (390, pytest("tests/loaders", "tests/faults")),
     "collector and client": (175, pytest("tests/collector", "tests/client")),
     # Together: each has some files that take minutes, beside which the others are run.
-    "marts and privacy": (615, pytest("tests/dbt", "tests/parity", "tests/privacy")),
+    "marts and privacy": (675, pytest("tests/dbt", "tests/parity", "tests/privacy")),
     "publish and readme": (250, pytest("tests/publish", "tests/readme")),
     "reports and retention": (60, pytest("tests/reports", "tests/audit", "tests/retention")),
 }

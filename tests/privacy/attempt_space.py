@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -298,19 +299,26 @@ def audit(models: dict[str, Any], attempts: list[Row], also: Also | None = None)
     of the labelled attempts, and gives its numbers.
     """
     with build(models, attempts) as connection:
-        labelled = rows_of(
-            connection,
-            "select fact.*, raw.country as raw_country, "
-            f"date_trunc('hour', raw.attempted_at) as hour from warehouse.silver.{FACT} as fact "
-            "inner join warehouse.silver.stg_access__attempts as raw using (event_id)",
-        )
-        marts = {
-            mart: rows_of(connection, f"select * from warehouse.gold.{mart}") for mart in MARTS
-        }
-        assert len(labelled) == len(attempts)
-        count_registrations_of_devices(labelled)
-        atoms = number_atoms(labelled, "raw_country")
-        others = list(also(connection, models, labelled, atoms)) if also else []
+        tables = audited(connection, partial(also, connection, models) if also else None)
+    assert sum(len(rows) for table in tables for rows in table.members.values()) == len(attempts)
+    return tables
+
+
+def audited(
+    connection: duckdb.DuckDBPyConnection,
+    also: Callable[[list[Row], dict[str, int]], Iterator[Total]] | None = None,
+) -> list[Table]:
+    """The same of a database that has the fact, its marts and the attempts."""
+    labelled = rows_of(
+        connection,
+        "select fact.*, raw.country as raw_country, "
+        f"date_trunc('hour', raw.attempted_at) as hour from warehouse.silver.{FACT} as fact "
+        "inner join warehouse.silver.stg_access__attempts as raw using (event_id)",
+    )
+    marts = {mart: rows_of(connection, f"select * from warehouse.gold.{mart}") for mart in MARTS}
+    count_registrations_of_devices(labelled)
+    atoms = number_atoms(labelled, "raw_country")
+    others = list(also(labelled, atoms)) if also else []
     tables: dict[date, Table] = defaultdict(Table)
     for row in labelled:
         tables[row["attempted_on"]].members.setdefault(atoms[row["event_id"]], []).append(row)
@@ -326,6 +334,39 @@ def audit(models: dict[str, Any], attempts: list[Row], also: Also | None = None)
     for name, mart in MARTS.items():
         for day, ones, part in published_parts(mart, marts[name], labelled, atoms):
             tables[day].parts.add((ones, part))
+    return list(tables.values())
+
+
+def sabotaged_tables(attempts: list[Row]) -> list[Table]:
+    """The twin: each mart drops its own small cells, and the day has a true total."""
+    raw = [
+        {
+            **row,
+            "hour": row["attempted_at"].replace(minute=0, second=0, microsecond=0),
+            "day": row["attempted_at"].date(),
+        }
+        for row in attempts
+    ]
+    atoms = number_atoms(raw, "country")
+    tables: dict[date, Table] = defaultdict(Table)
+    for row in raw:
+        tables[row["day"]].members.setdefault(atoms[row["event_id"]], []).append(row)
+    cell = ("domain", "action", "status", "error_code")
+    marts = [
+        (("hour", *cell, "country"), K),
+        (("day", *cell, "country"), K),
+        (("day", "domain", "action", "error_code", "field"), K),
+        (("day", "country", "action"), K),
+        (("day", "domain", "action"), 0),
+    ]
+    for keys, k in marts:
+        cells: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
+        for row in raw:
+            cells[tuple(row[key] for key in keys)].append(row)
+        for members in cells.values():
+            if len({row["subject_key"] for row in members} - {None}) >= k:
+                ones = frozenset(atoms[row["event_id"]] for row in members)
+                tables[members[0]["day"]].published.add(ones)
     return list(tables.values())
 
 

@@ -6,8 +6,7 @@ day, since nothing published reaches across days. ASSAY_LONG=1 tries 600 tables 
 """
 
 import re
-from collections import defaultdict
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -23,12 +22,11 @@ from attempt_space import (
     TABLES,
     K,
     Row,
-    Table,
     audit,
     build,
-    number_atoms,
     random_attempts,
     rows_of,
+    sabotaged_tables,
 )
 from compiled import compile_models
 from metric_space import CALENDAR, MART, metric_totals
@@ -128,38 +126,6 @@ def test_suppression_per_mart_and_period_leaks(attempts: list[Row]) -> None:
         f"{sum(table.small_atoms() for table in tables)} small atoms"
     )
     assert len(leaking) > len(tables) / 2
-
-
-def sabotaged_tables(attempts: list[Row]) -> list[Table]:
-    raw = [
-        {
-            **row,
-            "hour": row["attempted_at"].replace(minute=0, second=0),
-            "day": row["attempted_at"].date(),
-        }
-        for row in attempts
-    ]
-    atoms = number_atoms(raw, "country")
-    tables: dict[date, Table] = defaultdict(Table)
-    for row in raw:
-        tables[row["day"]].members.setdefault(atoms[row["event_id"]], []).append(row)
-    cell = ("domain", "action", "status", "error_code")
-    marts = [
-        (("hour", *cell, "country"), K),
-        (("day", *cell, "country"), K),
-        (("day", "domain", "action", "error_code", "field"), K),
-        (("day", "country", "action"), K),
-        (("day", "domain", "action"), 0),
-    ]
-    for keys, k in marts:
-        cells: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
-        for row in raw:
-            cells[tuple(row[key] for key in keys)].append(row)
-        for members in cells.values():
-            if len({row["subject_key"] for row in members} - {None}) >= k:
-                ones = frozenset(atoms[row["event_id"]] for row in members)
-                tables[members[0]["day"]].published.add(ones)
-    return list(tables.values())
 
 
 FAULTS = {

@@ -69,7 +69,9 @@ counted as (
         max(case when (events = 0) != (is_hidden_new = 1) then 1 else 0 end) as lacks_returning,
         {{ shown_mean('case when events > 0 then profile_share end', 'user_key') }}
             as profile_completion,
-        {{ shown_people('user_key', 'events > 0 and profile_share = 1') }} as complete_profiles,
+        count(case when events > 0 and profile_share = 1 then user_key end) as complete_profiles,
+        count(case when events > 0 and profile_share is not null then user_key end)
+            as known_profiles,
         max(labelled_at) as updated_at
     from people
     group by period, period_start
@@ -131,6 +133,7 @@ joined as (
     select
         counted.profile_completion,
         counted.complete_profiles,
+        counted.known_profiles,
         rolling.wau_rolling_7d,
         rolling.mau_rolling_30d,
         counted.updated_at,
@@ -163,7 +166,10 @@ periods as (
         {{ none_or_enough('wau_rolling_7d') }} as wau_rolling_7d,
         {{ none_or_enough('mau_rolling_30d') }} as mau_rolling_30d,
         profile_completion,
-        complete_profiles,
+        case
+            when {{ part_or_none('complete_profiles', 'known_profiles') }} is not null
+                then {{ part_or_none('complete_profiles', 'active_users') }}
+        end as complete_profiles,
         coalesce(updated_at, period_start) as updated_at
     from joined
 

@@ -114,13 +114,14 @@ described as (
         cleaned.status,
         cleaned.duration_ns,
         cleaned.domain,
-        cleaned.currency,
         cleaned.email,
         cleaned.phone,
         cleaned.ip,
         coalesce(countries.country, 'unknown') as country,
         registered_countries.country as registered_country,
         phone_countries.phone_country,
+        case when {{ regexp_like('cleaned.currency', '^[A-Z]{3}$') }} then cleaned.currency end
+            as currency,
         case
             when default_fingerprints.spelling is null and {{ spelling('cleaned.fp') }} is not null
                 then cleaned.fp
