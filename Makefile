@@ -70,6 +70,9 @@ bench-gaming: setup ## Measure the marts of games against DuckDB by hand
 bench-refresh: setup ## Measure refreshing gold against plain DuckDB
 	@$(BIN)/python benchmarks/refreshing.py
 
+bench-privacy: setup ## Measure pseudonyms, and the guards of a build
+	@$(BIN)/python benchmarks/privacy.py
+
 clean: ## Remove what was built; the home and .venv stay
 	rm -rf target logs .cache build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
