@@ -76,4 +76,4 @@ bench-privacy: setup ## Measure pseudonyms, and the guards of a build
 clean: ## Remove what was built; the home and .venv stay
 	rm -rf target logs .cache build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
-.PHONY: help setup demo test test-long red-team lint docs bench bench-collector bench-gaming bench-refresh clean
+.PHONY: help setup demo test test-long red-team lint docs bench bench-collector bench-gaming bench-refresh bench-privacy clean
