@@ -70,7 +70,10 @@ bench-gaming: setup ## Measure the marts of games against DuckDB by hand
 bench-refresh: setup ## Measure refreshing gold against plain DuckDB
 	@$(BIN)/python benchmarks/refreshing.py
 
+bench-privacy: setup ## Measure pseudonyms, and the guards of a build
+	@$(BIN)/python benchmarks/privacy.py
+
 clean: ## Remove what was built; the home and .venv stay
 	rm -rf target logs .cache build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
-.PHONY: help setup demo test test-long red-team lint docs bench bench-collector bench-gaming bench-refresh clean
+.PHONY: help setup demo test test-long red-team lint docs bench bench-collector bench-gaming bench-refresh bench-privacy clean
