@@ -44,7 +44,8 @@ def published(
     def make(scene: Scene) -> Published:
         home = Home(scene.folder / "published")
         home.path.mkdir()
-        for path in (scene.demo.home.marker, scene.demo.home.warehouse):
+        demo = scene.demo.home
+        for path in (demo.marker, demo.vault, demo.warehouse):
             shutil.copy(path, home.path)
         with duckdb.connect(str(home.warehouse)) as warehouse:
             for table in also:
@@ -81,7 +82,8 @@ def published(
 )
 def a_filter_makes_a_small_cell(found: Published) -> Finding:
     """Drill down by all columns that a reader has, to a row or a filter of 1 to 9 people."""
-    assert found.tables >= {cells.mart.removeprefix("gold.") for cells in found.gold.cells}
+    in_gold = [cells for cells in found.gold.cells if cells.mart.startswith("gold.")]
+    assert found.tables >= {cells.mart.removeprefix("gold.") for cells in in_gold}
     filtered = small_filters(found.gold)
     said = f"{len(found.tables)} marts, {len(found.hashed)} columns of pseudonyms, {filtered.said}"
     return Finding(filtered.succeeded or bool(found.hashed), said)

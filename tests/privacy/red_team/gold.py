@@ -149,9 +149,10 @@ def described_cells(demo: Demo) -> list[Cells]:
         if "told" in periods:
             continue
         where = given.get("fact_where", "is_published" if periods else "true")
+        mart = nodes[node["attached_node"]]
         found.append(
             Cells(
-                mart=f"gold.{node['attached_node'].rpartition('.')[2]}",
+                mart=f"{mart['schema']}.{mart['name']}",
                 fact=f"silver.{given['fact'].split(chr(39))[1]}",
                 keys=given["keys"] | ({"period_start": periods["day"]} if periods else {}),
                 subject=given["subject"],
