@@ -38,6 +38,10 @@ BUCKETS = {
         [0, 1_000, 5_000, 10_000, 50_000],
         ["<0", "0-999", "1000-4999", "5000-9999", "10000-49999", "50000+"],
     ),
+    "age_span": ([35, 65], ["0-34", "35-64", "65+"]),
+    "fraud_score": ([0.1, 0.3, 0.6, 0.8], ["<0.1", "0.1-0.3", "0.3-0.6", "0.6-0.8", "0.8+"]),
+    "fraud_percent": ([1, 5, 10, 20], ["<1%", "1-5%", "5-10%", "10-20%", "20%+"]),
+    "processing_ms": ([100, 1_000, 10_000], ["<100 ms", "100-1000 ms", "1-10 s", "10 s+"]),
 }
 
 
@@ -45,11 +49,7 @@ BUCKETS = {
 def sql() -> dict[str, str]:
     place = "generalize_location('%s', 'country', 'state', 'city')"
     return compile_inline(
-        claim_amount="{{ bucket('numbers.x', 'buckets', 'claim_amount') }}",
-        age="{{ bucket('numbers.x', 'buckets', 'age') }}",
-        file_size="{{ bucket('numbers.x', 'buckets', 'file_size') }}",
-        points="{{ bucket('numbers.x', 'buckets', 'points') }}",
-        wallet_balance="{{ bucket('numbers.x', 'buckets', 'wallet_balance') }}",
+        **{name: f"{{{{ bucket('numbers.x', 'buckets', '{name}') }}}}" for name in BUCKETS},
         city=f"{{{{ {place % 'city'} }}}}",
         state=f"{{{{ {place % 'state'} }}}}",
         country=f"{{{{ {place % 'country'} }}}}",
