@@ -21,7 +21,7 @@ AGES = [0, 18, 25, 35, 45, 55, 65, 75, 85]
 AGE_BANDS = [f"{low}-{high - 1}" for low, high in pairwise(AGES)] + ["85+"]
 SPANS = dict.fromkeys(AGE_BANDS[:3], "0-34") | dict.fromkeys(AGE_BANDS[3:6], "35-64")
 SCORES = ["<0.1", "0.1-0.3", "0.3-0.6", "0.6-0.8", "0.8+"]
-TIMES = ["<100 ms", "100-1000 ms", "1-10 s", "10 s+"]
+TIMES = ["<100 ms", "100-1000 ms", "1000-10000 ms", "10000 ms+"]
 RATES = ["<1%", "1-5%", "5-10%", "10-20%", "20%+"]
 
 
