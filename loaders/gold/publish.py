@@ -31,12 +31,14 @@ import time
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
 from loaders.durable import durable_file, durable_rename, fsync_folder
 from loaders.errors import AssayError
 from loaders.gold.audiences import forget_gone, partner_shelves
+from loaders.gold.green import green_build
 from loaders.gold.shelf import Shelf
 from loaders.home import Home, quote
 
@@ -68,7 +70,7 @@ def publish(home: Home) -> Release:
     main = Shelf("gold", home.published, home.published_file)
     restricted = Shelf("gold_restricted", home.restricted, home.restricted_file, is_private=True)
     with open_warehouse(home) as warehouse:
-        build_id = _green_build(warehouse)
+        build_id = green_build(home, _last_build(warehouse))
         partners = partner_shelves(home, warehouse)
         shelves = [restricted, *partners, main]
         columns = {shelf: _columns(warehouse, shelf) for shelf in shelves}
@@ -107,25 +109,11 @@ def open_warehouse(home: Home) -> duckdb.DuckDBPyConnection:
         ) from None
 
 
-def _green_build(warehouse: duckdb.DuckDBPyConnection) -> str:
+def _last_build(warehouse: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     try:
-        builds = warehouse.sql("from last_build").to_arrow_table().to_pylist()
+        return list(warehouse.sql("from last_build").to_arrow_table().to_pylist())
     except duckdb.CatalogException:
-        builds = []
-    if not builds:
-        raise AssayError("Nothing to publish: there was no build yet. Run: dbt build")
-    (build,) = builds
-    if not build["is_green"]:
-        raise AssayError(
-            f"Not published: {build['failed_nodes']} nodes of the last build failed. Readers keep "
-            "the last green one. Mend what logs/dbt.log names, and build again."
-        )
-    if red := build.get("red_models"):
-        raise AssayError(
-            f"Not published: {', '.join(red.split())} failed in an earlier build, and the last one "
-            "left them out. Readers keep the last green gold. Run: assay refresh"
-        )
-    return str(build["build_id"])
+        return []
 
 
 def _columns(warehouse: duckdb.DuckDBPyConnection, shelf: Shelf) -> dict[str, list[str]]:
