@@ -23,7 +23,7 @@ from loaders.erasure.subject import chain
 from loaders.errors import AssayError
 from loaders.gold.marts import models_of
 from loaders.gold.shelf import Shelf
-from loaders.home import Home, build_command, quote
+from loaders.home import Home, build_command
 from loaders.vault import read_keys
 
 OWN = "partner_id_hash"
@@ -37,7 +37,7 @@ _LONGEST = 40
 
 
 def is_slug(text: str) -> bool:
-    """Whether a text can name a file and, with _ for each -, a dataset, that no other slug names."""
+    """Whether a text can name a file, and a dataset with _ for -, that no other slug names."""
     return len(text) <= _LONGEST and _SLUG.fullmatch(text) is not None
 
 
@@ -58,7 +58,7 @@ def partner_shelves(home: Home, warehouse: duckdb.DuckDBPyConnection) -> list[Sh
             "gold",
             home.partners / slug,
             home.partner_file(slug),
-            rows={mart: _rows(mart, partner_hash) for mart in marts},
+            rows={mart: partner_hash if is_parted(mart) else None for mart in marts},
         )
         for slug, partner_hash in partners_of(home, seed)
     ]
@@ -112,12 +112,8 @@ def partners_of(
         if not is_slug(str(slug)) or slug in partners or partner_hash in partners.values():
             raise AssayError(
                 f"{REFUSED}: {f'line {line}' if is_in_order else 'a line'} of seeds/partners.csv. "
-                f"A slug is of lower-case letters, digits and single hyphens, {_LONGEST} at most; no "
-                f"slug or id is there twice. Mend it, and run: {build_command(home)}"
+                f"A slug is of lower-case letters, digits and single hyphens, {_LONGEST} at most; "
+                f"no slug or id is there twice. Mend it, and run: {build_command(home)}"
             )
         partners[str(slug)] = partner_hash
     return list(partners.items())
-
-
-def _rows(mart: str, partner_hash: str) -> str:
-    return f"{OWN} = {quote(partner_hash)}" if is_parted(mart) else "true"

@@ -13,9 +13,7 @@ def green_build(home: Home, builds: Iterable[dict[str, Any]]) -> str:
     """The id of the build that `last_build` has a row of. Raises AssayError unless it is green."""
     found = list(builds)
     if not found:
-        raise AssayError(
-            f"Nothing to publish: there was no build yet. Run: {build_command(home)}"
-        )
+        raise AssayError(f"Nothing to publish: there was no build yet. Run: {build_command(home)}")
     (build,) = found
     if not build["is_green"]:
         raise AssayError(

@@ -1,9 +1,9 @@
 """A dataset for each partner on BigQuery, where gold itself is read where dbt builds it.
 
 Gold is first copied, to where nobody but the builder reads. Only if the last build is then still
-the same and green, and no mart was written after it, do partners get their rows, from these copies:
-each partner's in one transaction, so that it never reads marts of two builds. A mart that is new, or
-whose columns changed, is made with its rows just before.
+the same and green, and no mart was written after it, do partners get their rows of these copies:
+each in one transaction, so that it never reads marts of two builds. A mart that is new, or whose
+columns changed, is made with its rows just before.
 
 Which datasets are of partners is what their labels say. No other is ever written or taken away.
 """
@@ -122,13 +122,13 @@ def _copied(mart: str) -> str:
 
 
 def _make(service: Service, name: str, slug: str) -> None:
-    """Make a partner's dataset, where there is none. Raises AssayError where another has its name."""
+    """Make a partner's dataset where there is none. Raises AssayError if another has its name."""
     labels, call = _labels(service, slug), _call(service, f"dataset {name}")
     dataset = datasets.made(service, name, labels, call)
     if not labels.items() <= dataset.labels.items():
         raise AssayError(
-            f"{REFUSED}: dataset {name} is there, and its labels do not say that it is a partner's. "
-            "Rename that one, or the slug in seeds/partners.csv."
+            f"{REFUSED}: dataset {name} is there, and its labels do not say that it is a "
+            "partner's. Rename that one, or the slug in seeds/partners.csv."
         )
     datasets.close(service, dataset, call)
 
