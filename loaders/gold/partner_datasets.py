@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from google.cloud import bigquery
+from google.cloud.bigquery.dataset import DatasetListItem
 
 from loaders.errors import AssayError
 from loaders.gold.audiences import OWN, REFUSED, SEED, is_parted, partner_marts, partners_of
@@ -197,11 +197,11 @@ def _forget_gone(service: Service, kept: set[str]) -> None:
                 )
 
 
-def _is_ours(service: Service, dataset: bigquery.DatasetListItem) -> bool:
+def _is_ours(service: Service, dataset: DatasetListItem) -> bool:
     """Whether it is of a partner of this target, and not of one with a longer name."""
     slug = dataset.labels.get(_LAYER, "")
-    is_labelled = _labels(service, slug).items() <= dataset.labels.items()
-    return is_labelled and dataset.dataset_id == dataset_of(service.target, slug)
+    is_labelled = _labels(service, slug).items() <= dict(dataset.labels).items()
+    return is_labelled and str(dataset.dataset_id) == dataset_of(service.target, slug)
 
 
 def _call(service: Service, place: str | None = None) -> Call:

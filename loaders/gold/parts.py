@@ -31,7 +31,7 @@ def parts_of(warehouse: duckdb.DuckDBPyConnection, shelves: Iterable[Shelf]) -> 
     sums: dict[tuple[str, bool], dict[str | None, tuple[int, str]]] = {}
     parts = {}
     for shelf in shelves:
-        found = {}
+        found: dict[str, tuple[int, str]] = {}
         for mart, own in (shelf.rows or {}).items():
             key = (mart, own is not None)
             if key not in sums:

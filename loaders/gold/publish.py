@@ -88,11 +88,14 @@ def publish(home: Home) -> Release:
             for shelf in whole
         }
         if parts:
-            write_parts(warehouse, {s: asides[s] for s in parts}, home.partners / ".new")
+            folders_of_parts = {shelf: asides[shelf] for shelf in parts}
+            write_parts(warehouse, folders_of_parts, home.partners / ".new")
     releases = {
         shelf: Release(aside.name, build_id, now.isoformat(), counts[shelf])
         for shelf, aside in asides.items()
     }
+
+    folders: dict[Shelf, Path] = {}
 
     def lay_out(shelf: Shelf) -> Path:
         digest = parts[shelf].digest if shelf in parts else None
@@ -107,7 +110,7 @@ def publish(home: Home) -> Release:
 
     # Most of the time is the disk's, which is quicker with several files than with one by one.
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        folders = dict(zip(asides, pool.map(lay_out, asides), strict=True))
+        folders |= zip(asides, pool.map(lay_out, asides), strict=True)
         if any((shapes[shelf] / "live.csv").exists() for shelf in folders):
             time.sleep(GRACE_SECONDS)
         list(pool.map(show, dict.fromkeys([*partners, *whole])))
