@@ -10,7 +10,7 @@ import click
 from loaders.cli.common import everywhere, say, seconds
 from loaders.gold import combine, publish, refresh
 from loaders.gold.turns import WAIT_SECONDS
-from loaders.home import open_duckdb_home
+from loaders.home import open_duckdb_home, open_home
 
 _WAIT = click.option(
     "--wait",
@@ -27,9 +27,12 @@ _NO_WAIT = click.option("--no-wait", is_flag=True, help="Do not wait: the same a
 @_NO_WAIT
 @everywhere
 def publish_gold(wait: float, no_wait: bool, home: Path | None, as_json: bool) -> None:
-    """Let readers see the gold of the last green build."""
-    release = refresh.republish(open_duckdb_home(home), 0 if no_wait else wait)
-    say(as_json, asdict(release), _published(release))
+    """Let readers see the gold of the last green build; on BigQuery, partners their part of it."""
+    opened = open_home(home)
+    release = refresh.republish(opened, 0 if no_wait else wait)
+    target = opened.bigquery
+    lines = _given(release, target.layer("gold")) if target else _published(release)
+    say(as_json, asdict(release), lines)
 
 
 @click.command("refresh")
@@ -86,6 +89,15 @@ def combine_gold(homes: tuple[Path, ...], as_json: bool, output: Path) -> None:
     marts = [f"  {mart}: {rows} rows" for mart, rows in combined.rows.items()]
     what = ", ".join(f"{of} (release {release})" for of, release in combined.releases.items())
     say(as_json, asdict(combined), [f"Combined {what} in {output}:", *marts])
+
+
+def _given(release: publish.Release, gold: str) -> list[str]:
+    datasets = [f"  {dataset}: {rows} rows" for dataset, rows in release.rows.items()]
+    return [
+        f"Published to {len(datasets)} datasets of partners:",
+        *datasets,
+        f"All else is read where it is built: dataset {gold}.",
+    ]
 
 
 def _published(release: publish.Release) -> list[str]:

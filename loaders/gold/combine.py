@@ -15,7 +15,8 @@ from loaders import audit
 from loaders.durable import durable_rename
 from loaders.errors import AssayError
 from loaders.gold.marts import anonymous_marts
-from loaders.gold.publish import STORAGE_VERSION, Release, current_release
+from loaders.gold.publish import Release, current_release
+from loaders.gold.views import STORAGE_VERSION
 from loaders.home import Home, quote
 
 

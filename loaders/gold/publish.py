@@ -18,7 +18,7 @@ is still connected goes on with the last release of the old shape.
 
 Marts whose rows stand for one person are published the same way, to `restricted.duckdb` and
 `restricted/`, which only the user that builds may read; and so is what each partner may read, to a
-file and a folder of its own (`audiences`).
+file and a folder of its own (`audiences`): anew only where its rows changed.
 """
 
 from __future__ import annotations
@@ -28,20 +28,23 @@ import json
 import os
 import shutil
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
 from loaders.durable import durable_file, durable_rename, fsync_folder
 from loaders.errors import AssayError
 from loaders.gold.audiences import forget_gone, partner_shelves
+from loaders.gold.green import green_build
+from loaders.gold.parts import parts_of, write_parts
 from loaders.gold.shelf import Shelf
+from loaders.gold.views import write_views
 from loaders.home import Home, quote
 
-# A format that DuckDB 1.4 still reads: Metabase's driver bundles its own, older DuckDB.
-STORAGE_VERSION = "v1.2.0"
 # Longer than a query takes from listing the releases to reading the pointer.
 GRACE_SECONDS = 1.0
 # Two releases stay whatever their age, and all that a running query may still read.
@@ -49,6 +52,7 @@ KEPT_RELEASES = 2
 KEPT_SECONDS = 10.0
 KEPT_SHAPES = 2
 
+_AT_ONCE = 8
 _LAST_SECOND = 10**10
 
 
@@ -68,23 +72,50 @@ def publish(home: Home) -> Release:
     main = Shelf("gold", home.published, home.published_file)
     restricted = Shelf("gold_restricted", home.restricted, home.restricted_file, is_private=True)
     with open_warehouse(home) as warehouse:
-        build_id = _green_build(warehouse)
+        build_id = green_build(home, _last_build(warehouse))
         partners = partner_shelves(home, warehouse)
-        shelves = [restricted, *partners, main]
-        columns = {shelf: _columns(warehouse, shelf) for shelf in shelves}
-        made = {
-            shelf: _lay_out(warehouse, shelf, build_id, columns[shelf], now)
-            for shelf in shelves
-            if columns[shelf] or not shelf.is_private
+        columns = _columns(warehouse, [restricted, *partners, main])
+        shapes = {shelf: _shape(shelf, marts) for shelf, marts in columns.items()}
+        parts = {
+            shelf: part
+            for shelf, part in parts_of(warehouse, partners).items()
+            if _shown_digest(shelf, shapes[shelf]) != part.digest
         }
-    if any((folder.parent / "live.csv").exists() for _, folder in made.values()):
-        time.sleep(GRACE_SECONDS)
-    for shelf, (_, folder) in made.items():
-        _turn(shelf, folder)
-        _write_views(shelf, folder.parent, list(columns[shelf]))
-        _forget_old(folder.parent, now)
+        whole = [restricted, main] if columns[restricted] else [main]
+        asides = {shelf: _aside(shelf, now) for shelf in (*parts, *whole)}
+        counts = {shelf: part.rows for shelf, part in parts.items()} | {
+            shelf: {mart: _export(warehouse, shelf, mart, asides[shelf]) for mart in columns[shelf]}
+            for shelf in whole
+        }
+        if parts:
+            folders_of_parts = {shelf: asides[shelf] for shelf in parts}
+            write_parts(warehouse, folders_of_parts, home.partners / ".new")
+    releases = {
+        shelf: Release(aside.name, build_id, now.isoformat(), counts[shelf])
+        for shelf, aside in asides.items()
+    }
+
+    folders: dict[Shelf, Path] = {}
+
+    def lay_out(shelf: Shelf) -> Path:
+        digest = parts[shelf].digest if shelf in parts else None
+        return _lay_out(asides[shelf], releases[shelf], digest, shapes[shelf], now)
+
+    def show(shelf: Shelf) -> None:
+        if shelf in folders:
+            _turn(shelf, folders[shelf])
+        write_views(shelf, shapes[shelf], list(columns[shelf]))
+        if shelf in folders:
+            _forget_old(shapes[shelf], now)
+
+    # Most of the time is the disk's, which is quicker with several files than with one by one.
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        folders |= zip(asides, pool.map(lay_out, asides), strict=True)
+        if any((shapes[shelf] / "live.csv").exists() for shelf in folders):
+            time.sleep(GRACE_SECONDS)
+        list(pool.map(show, dict.fromkeys([*partners, *whole])))
     forget_gone(home, partners)
-    return made[main][0]
+    return releases[main]
 
 
 def current_release(home: Home) -> Release | None:
@@ -107,73 +138,79 @@ def open_warehouse(home: Home) -> duckdb.DuckDBPyConnection:
         ) from None
 
 
-def _green_build(warehouse: duckdb.DuckDBPyConnection) -> str:
+def _last_build(warehouse: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     try:
-        builds = warehouse.sql("from last_build").to_arrow_table().to_pylist()
+        return list(warehouse.sql("from last_build").to_arrow_table().to_pylist())
     except duckdb.CatalogException:
-        builds = []
-    if not builds:
-        raise AssayError("Nothing to publish: there was no build yet. Run: dbt build")
-    (build,) = builds
-    if not build["is_green"]:
-        raise AssayError(
-            f"Not published: {build['failed_nodes']} nodes of the last build failed. Readers keep "
-            "the last green one. Mend what logs/dbt.log names, and build again."
-        )
-    if red := build.get("red_models"):
-        raise AssayError(
-            f"Not published: {', '.join(red.split())} failed in an earlier build, and the last one "
-            "left them out. Readers keep the last green gold. Run: assay refresh"
-        )
-    return str(build["build_id"])
+        return []
 
 
-def _columns(warehouse: duckdb.DuckDBPyConnection, shelf: Shelf) -> dict[str, list[str]]:
-    """Marts of a schema with their columns and types."""
+def _columns(
+    warehouse: duckdb.DuckDBPyConnection, shelves: list[Shelf]
+) -> dict[Shelf, dict[str, list[str]]]:
+    """Marts of each shelf with their columns and types."""
     rows = warehouse.execute(
-        "select table_name, list(column_name || ' ' || data_type order by ordinal_position) "
-        "from information_schema.columns where table_schema = ? group by 1 order by 1",
-        [shelf.schema],
+        "select table_schema, table_name, "
+        "list(column_name || ' ' || data_type order by ordinal_position) "
+        "from information_schema.columns group by 1, 2 order by 1, 2"
     ).fetchall()
-    return {str(mart): list(columns) for mart, columns in rows if shelf.holds(mart)}
+    return {
+        shelf: {
+            str(mart): list(columns)
+            for schema, mart, columns in rows
+            if schema == shelf.schema and shelf.holds(mart)
+        }
+        for shelf in shelves
+    }
 
 
-def _lay_out(
-    warehouse: duckdb.DuckDBPyConnection,
-    shelf: Shelf,
-    build_id: str,
-    columns: dict[str, list[str]],
-    now: datetime,
-) -> tuple[Release, Path]:
-    """Put a release beside those that are there. Returns it and its folder; no pointer names it."""
-    release_id = f"{now:%Y%m%dT%H%M%S%f}"
+def _shape(shelf: Shelf, columns: dict[str, list[str]]) -> Path:
+    """The folder of the releases with these marts and columns."""
+    digest = hashlib.sha256(json.dumps(columns).encode()).hexdigest()
+    return shelf.folder / "releases" / digest[:12]
+
+
+def _shown_digest(shelf: Shelf, shape: Path) -> str | None:
+    """The digest of the rows that readers see in a shape, None where they see none in it."""
+    current, pointer = shelf.folder / "current", shape / "live.csv"
+    if not (current / "release.json").exists() or not pointer.exists():
+        return None
+    if current.resolve() != (shape / pointer.read_text(encoding="utf-8").strip()).resolve():
+        return None
+    told = json.loads((current / "release.json").read_text(encoding="utf-8"))
+    return str(told.get("digest"))
+
+
+def _aside(shelf: Shelf, now: datetime) -> Path:
+    """A folder in which a release is made, named by its id."""
     shelf.folder.mkdir(mode=shelf.mode, parents=True, exist_ok=True)
-    aside = shelf.folder / ".new" / release_id
+    aside = shelf.folder / ".new" / f"{now:%Y%m%dT%H%M%S%f}"
     shutil.rmtree(aside.parent, ignore_errors=True)  # what a killed publication wrote
     aside.mkdir(parents=True)
-    rows = {mart: _export(warehouse, shelf, mart, aside) for mart in columns}
-    release = Release(release_id, build_id, now.isoformat(), rows)
-    with durable_file(aside / "release.json") as file:
-        file.write(json.dumps(asdict(release)).encode())
-    fsync_folder(aside)
-
-    digest = hashlib.sha256(json.dumps(columns).encode()).hexdigest()
-    shape = shelf.folder / "releases" / digest[:12]
-    shape.mkdir(parents=True, exist_ok=True)
-    folder = shape / f"{_LAST_SECOND - now.timestamp():017.6f}-{release_id}"
-    durable_rename(aside, folder)
-    return release, folder
+    return aside
 
 
 def _export(warehouse: duckdb.DuckDBPyConnection, shelf: Shelf, mart: str, folder: Path) -> int:
     path = folder / f"{mart}.parquet"
     copied = warehouse.execute(
-        f"copy (select * from {shelf.schema}.{mart} where {shelf.condition(mart)} order by all) "
+        f"copy (select * from {shelf.schema}.{mart} order by all) "
         f"to {quote(str(path))} (format parquet, compression zstd)"
     ).fetchone()
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
     return int(copied[0]) if copied else 0
+
+
+def _lay_out(aside: Path, release: Release, digest: str | None, shape: Path, now: datetime) -> Path:
+    """Put a release beside those that are there. Returns its folder, which no pointer names."""
+    for path in aside.iterdir():
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+    with durable_file(aside / "release.json") as file:
+        file.write(json.dumps(asdict(release) | ({"digest": digest} if digest else {})).encode())
+    fsync_folder(aside)
+    shape.mkdir(parents=True, exist_ok=True)
+    folder = shape / f"{_LAST_SECOND - now.timestamp():017.6f}-{release.release_id}"
+    durable_rename(aside, folder)
+    return folder
 
 
 def _turn(shelf: Shelf, folder: Path) -> None:
@@ -186,54 +223,6 @@ def _turn(shelf: Shelf, folder: Path) -> None:
     link.unlink(missing_ok=True)
     link.symlink_to(folder.relative_to(shelf.folder))
     durable_rename(link, shelf.folder / "current")
-
-
-def _write_views(shelf: Shelf, shape: Path, marts: list[str]) -> None:
-    """Rewrite the file of views, unless it already shows this shape."""
-    local = str(shape.resolve())
-    given = None if shelf.is_private else os.environ.get("ASSAY_PUBLISHED_PATH")
-    seen_by_readers = f"{given}/releases/{shape.name}" if given else local
-    shown = shelf.folder / "views.path"
-    if shelf.file.exists() and shown.exists() and shown.read_text() == seen_by_readers:
-        return
-    aside = shelf.file.with_suffix(".new")
-    aside.unlink(missing_ok=True)
-    with duckdb.connect() as connection:
-        connection.execute(
-            f'attach {quote(str(aside))} as "{shelf.file.stem}" '
-            f"(storage_version {quote(STORAGE_VERSION)})"
-        )
-        connection.execute(f'use "{shelf.file.stem}"')
-        connection.execute(f"create schema {shelf.schema}")
-        connection.execute("create schema release")
-        # A view binds when it is made, and the path that readers see may not exist here. A macro
-        # does not: it is made with the path of here, and then again with the readers'.
-        connection.execute(_mart_macro(local))
-        for mart in marts:
-            connection.execute(
-                f"create view {shelf.schema}.{mart} as select * from release.mart({quote(mart)})"
-            )
-        connection.execute(_mart_macro(seen_by_readers))
-        connection.execute("use memory")
-    aside.chmod(shelf.mode & 0o666)
-    durable_rename(aside, shelf.file)
-    with durable_file(shown) as file:
-        file.write(seen_by_readers.encode())
-
-
-def _mart_macro(shape: str) -> str:
-    return f"""
-        create or replace macro release.mart(name) as table
-        select * exclude (filename)
-        from read_parquet({quote(shape + "/*/")} || name || '.parquet', filename = true)
-        where filename = (
-            select {quote(shape + "/")} || live || '/' || name || '.parquet'
-            from read_csv(
-                {quote(shape + "/live.csv")},
-                header = false, auto_detect = false, columns = {{'live': 'varchar'}}
-            )
-        )
-    """
 
 
 def _forget_old(shape: Path, now: datetime) -> None:

@@ -13,6 +13,7 @@ from loaders.gold.publish import Release, open_warehouse, publish
 from loaders.gold.runs import TURN_TAKEN, record_refused, recorded
 from loaders.gold.turns import WAIT_SECONDS, TurnTaken, writing
 from loaders.home import Home
+from loaders.sinks import google_library
 
 CADENCES = ("hourly", "daily", "weekly", "monthly")
 
@@ -48,7 +49,10 @@ def refresh(
 
 
 def republish(home: Home, wait: float = WAIT_SECONDS) -> Release:
-    """Publish the last build as it is, and record it. Raises as `refresh` does."""
+    """Publish the last build as it is, and record it. Raises as `refresh` does.
+
+    On BigQuery that is what partners read: all else of gold is read where dbt builds it.
+    """
     with _turn(home, "publish", None, wait) as details:
         return _published(home, details)
 
@@ -67,9 +71,18 @@ def _turn(home: Home, stage: str, cadence: str | None, wait: float) -> Iterator[
 
 def _published(home: Home, details: dict[str, Any]) -> Release:
     with recorded(home, "publish", _PIPELINE, **details) as run:
-        release = publish(home)
+        release = _publish(home)
         run["rows_in"] = run["rows_out"] = sum(release.rows.values())
     return release
+
+
+def _publish(home: Home) -> Release:
+    if home.bigquery is None:
+        return publish(home)
+    with google_library():
+        from loaders.gold.partner_datasets import publish_datasets  # noqa: PLC0415
+
+    return publish_datasets(home)
 
 
 def _rows(home: Home, is_meant: Callable[[str], bool]) -> int:

@@ -11,15 +11,15 @@ from pathlib import Path
 class Shelf:
     """A schema of the warehouse, the folder of its releases, and the file that readers open.
 
-    `rows` names the marts that are on it, each with the condition of its rows; without it, all of
-    the schema is.
+    `rows` names the marts that are on it, each with the partner whose rows they are, None where all
+    are; without it, all of the schema is.
     """
 
     schema: str
     folder: Path
     file: Path
     is_private: bool = False
-    rows: Mapping[str, str] | None = None
+    rows: Mapping[str, str | None] | None = None
 
     @property
     def mode(self) -> int:
@@ -28,7 +28,3 @@ class Shelf:
     def holds(self, mart: str) -> bool:
         """Whether a mart of the schema is on it."""
         return self.rows is None or mart in self.rows
-
-    def condition(self, mart: str) -> str:
-        """Which rows of the mart."""
-        return "true" if self.rows is None else self.rows[mart]

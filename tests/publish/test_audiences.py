@@ -116,7 +116,7 @@ def test_a_partner_reads_its_own_rows_and_no_others(home: Home):
 def test_the_filter_taken_away_is_seen(home: Home, monkeypatch: pytest.MonkeyPatch):
     """The planted fault: every row for everybody."""
     build(home)
-    monkeypatch.setattr(audiences, "_rows", lambda *_: "true")
+    monkeypatch.setattr(audiences, "is_parted", lambda _: False)
     publish(home)
     assert len(foreign(home)) == len(PARTNERS) * (len(PARTNERS) - 1)
 
@@ -212,6 +212,74 @@ def test_a_partner_that_is_gone_is_gone(home: Home):
     publish(home)
     assert list(home.path.glob("published_partner_*")) == list(home.partners.iterdir()) == []
     assert home.published_file.exists()
+
+
+def live(home: Home) -> dict[str, str]:
+    """The release that each partner sees, by slug: as its views and as people find it."""
+    seen = {}
+    for slug in PARTNERS:
+        folder = (home.partners / slug / "current").resolve()
+        assert (folder.parent / "live.csv").read_text().strip() == folder.name
+        seen[slug] = folder.name
+    return seen
+
+
+def test_a_partner_whose_rows_are_as_they_were_keeps_its_release(home: Home):
+    """Whoever has a row more, a row less or another value gets a new one; with all, all do."""
+    build(home)
+    publish(home)
+    changes = {
+        "insurance-01": "update gold.daily_claim_stats set claims = 7 where claims = 2 and {own}",
+        "insurance-02": "delete from gold.fraud_patterns_weekly where claims = 0 and {own}",
+        "retail-01": "insert into gold.fraud_patterns_weekly from gold.fraud_patterns_weekly "
+        "where {own} limit 1",
+    }
+    for slug, change in changes.items():
+        before = live(home)
+        with duckdb.connect(str(home.warehouse)) as warehouse:
+            warehouse.execute(change.format(own=f"partner_id_hash = '{hashes(home)[slug]}'"))
+        publish(home)
+        assert {s for s, name in live(home).items() if name != before[s]} == {slug}
+        for mart in OWN:
+            rows = read(home.published_file, mart)
+            mine = [row for row in rows if row[0] == hashes(home)[slug]]
+            assert read(home.partner_file(slug), mart) == mine
+    before = live(home)
+    publish(home)
+    assert live(home) == before
+    with duckdb.connect(str(home.warehouse)) as warehouse:
+        warehouse.execute("update gold.public_claim_report set claims = claims + 1")
+    publish(home)
+    assert not set(live(home).values()) & set(before.values())
+
+
+def test_a_publication_killed_between_pointer_and_link_is_completed(home: Home):
+    """Views show the new rows, people the old ones. Then gold is again as people see it."""
+    build(home)
+    publish(home)
+    file, current = home.partner_file("retail-01"), home.partners / "retail-01" / "current"
+    old = current.readlink()
+    with duckdb.connect(str(home.warehouse)) as warehouse:
+        warehouse.execute("update gold.daily_claim_stats set claims = 9")
+    publish(home)
+    current.unlink()
+    current.symlink_to(old)
+    build(home)
+    publish(home)
+    assert {claims for _, claims, _ in read(file, "daily_claim_stats")} == {0, 1, 2}
+    assert live(home)
+
+
+def test_a_partner_without_rows_has_empty_marts(home: Home):
+    build(home)
+    with duckdb.connect(str(home.warehouse)) as warehouse:
+        own = hashes(home)["retail-01"]
+        warehouse.execute(f"delete from gold.daily_claim_stats where partner_id_hash = '{own}'")
+    publish(home)
+    assert read(home.partner_file("retail-01"), "daily_claim_stats") == []
+    assert marts_of(home.partner_file("retail-01")) == OWN | WHOLE
+    assert foreign(home) == set()
+    assert not (home.partners / ".new").exists()
 
 
 def test_old_releases_go_and_connected_readers_see_the_new_one(

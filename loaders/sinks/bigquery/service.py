@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache, cached_property
 from itertools import count
 from typing import IO, Any, cast
@@ -53,28 +53,30 @@ class Service:
         return {"retry": self.retry, "timeout": _REQUEST_SECONDS}
 
     def query(self, sql: str, outcome: str = _UNCHANGED, **parameters: Any) -> pa.Table:
-        """Run a query. `bronze.`, `silver.` and `main.` in it are the target's datasets.
+        """Run a query. The names of layers in it, and `main`, are the target's datasets.
 
         A parameter is written `$name`. `main` is what dbt remembers of its builds.
         """
-        job_config = bigquery.QueryJobConfig(
-            labels=self.labels,
-            query_parameters=[
-                bigquery.ScalarQueryParameter(name, _TYPES[type(value)], value)
-                for name, value in parameters.items()
-            ],
-        )
         reader = "roles/bigquery.dataViewer on the datasets that the command reads"
-        with answered(Call(f"project {self.target.project}", reader, outcome)):
-            job = self.client.query(
-                self._placed(sql),
-                job_config=job_config,
-                location=self.target.location,
-                job_retry=None,
-                **self.options(),
-            )
-            rows = job.result(retry=self.retry, job_retry=None, timeout=_JOB_SECONDS)
-            return rows.to_arrow(create_bqstorage_client=False)
+        call = Call(f"project {self.target.project}", reader, outcome)
+        return self._answer(self._begun(sql, parameters, call), call)
+
+    def scripts(self, scripts: Sequence[tuple[str, dict[str, Any]]], call: Call) -> list[pa.Table]:
+        """Run scripts with their parameters beside each other: what the last query of each gives.
+
+        All have ended when this does. Raises what the first one failed with, once the others ended.
+        """
+        begun = [self._begun(sql, parameters, call) for sql, parameters in scripts]
+        given: list[pa.Table] = []
+        failures: list[AssayError] = []
+        for job in begun:
+            try:
+                given.append(self._answer(job, call))
+            except AssayError as failure:
+                failures.append(failure)
+        if failures:
+            raise failures[0]
+        return given
 
     def statement(self, sql: str, call: Call) -> None:
         """Run a statement that answers nothing."""
@@ -145,6 +147,28 @@ class Service:
                     raise explained(call, failure)
                 time.sleep(min(2.0 ** min(attempt, 5), max(0.0, give_up - time.monotonic())))
 
+    def _begun(self, sql: str, parameters: dict[str, Any], call: Call) -> bigquery.QueryJob:
+        job_config = bigquery.QueryJobConfig(
+            labels=self.labels,
+            query_parameters=[
+                bigquery.ScalarQueryParameter(name, _TYPES[type(value)], value)
+                for name, value in parameters.items()
+            ],
+        )
+        with answered(call):
+            return self.client.query(
+                self._placed(sql),
+                job_config=job_config,
+                location=self.target.location,
+                job_retry=None,
+                **self.options(),
+            )
+
+    def _answer(self, job: bigquery.QueryJob, call: Call) -> pa.Table:
+        with answered(call):
+            rows = job.result(retry=self.retry, job_retry=None, timeout=_JOB_SECONDS)
+            return rows.to_arrow(create_bqstorage_client=False)
+
     def _job(
         self,
         job_id: str,
@@ -208,7 +232,7 @@ class Service:
 
     def _placed(self, sql: str) -> str:
         """SQL with the target's datasets and BigQuery's spelling of parameters."""
-        places = {layer: self.target.layer(layer) for layer in ("bronze", "silver")}
+        places = {layer: self.target.layer(layer) for layer in ("bronze", "silver", "gold")}
         for word, dataset in (places | {"main": self.target.dataset}).items():
             sql = re.sub(rf"\b{word}\.(?=\w)", f"`{self.target.project}`.`{dataset}`.", sql)
         return _PARAMETER.sub(r"@\1", sql)

@@ -17,19 +17,13 @@ from loaders.contracts import Contract, load_contracts
 from loaders.errors import AssayError
 from loaders.home import Home, Target, begin_home, mark_home
 from loaders.residencies import residency_of
-from loaders.sinks.bigquery import keys, schemas
+from loaders.sinks.bigquery import datasets, keys, schemas
+from loaders.sinks.bigquery.datasets import EDITOR, VIEWER
 from loaders.sinks.bigquery.errors import Call, Refused, answered
 from loaders.sinks.bigquery.service import Service
 
-VIEWER, EDITOR = "roles/bigquery.dataViewer", "roles/bigquery.dataEditor"
 LAYERS = ("bronze", "silver", "gold", "gold_restricted", "vault")
 _COPIED = ("bronze", "silver", "gold", "gold_restricted")  # keys have a backup of their own
-
-# What a dataset's list of rights calls these roles.
-_BASIC = {"READER": VIEWER, "WRITER": EDITOR}
-# Whom BigQuery lets into a new dataset on its own: everybody who may see or edit the project.
-_PROJECT_WIDE = {"projectReaders", "projectWriters"}
-
 
 _PROJECT = re.compile(r"([a-z0-9.-]+:)?[a-z][a-z0-9-]{1,61}")
 _DATASET = re.compile(r"\w{1,1000}", re.ASCII)
@@ -114,38 +108,8 @@ def _call(service: Service, place: str, role: str = "roles/bigquery.dataOwner") 
 def _dataset(service: Service, layer: str, accounts: Accounts) -> None:
     name = _name(service, layer)
     call = _call(service, f"dataset {name}")
-    dataset = service.dataset(name, call)
-    if dataset is None:
-        wanted = bigquery.Dataset(f"{service.target.project}.{name}")
-        wanted.location = service.target.location
-        wanted.labels = service.labels | {"layer": layer}
-        with answered(call):
-            dataset = service.client.create_dataset(wanted, exists_ok=True, **service.options())
-    entries = _entries(dataset.access_entries, layer, accounts)
-    if entries != dataset.access_entries:
-        dataset.access_entries = entries
-        with answered(call):
-            service.client.update_dataset(dataset, ["access_entries"], **service.options())
-
-
-def _entries(
-    there: list[bigquery.AccessEntry], layer: str, accounts: Accounts
-) -> list[bigquery.AccessEntry]:
-    """The rights of a dataset: those it has, less what is open to the whole project, and ours."""
-    kept = [
-        entry
-        for entry in there
-        if not (entry.entity_type == "specialGroup" and entry.entity_id in _PROJECT_WIDE)
-    ]
-    has = {
-        (_BASIC.get(str(entry.role), entry.role), str(entry.entity_id).lower()) for entry in kept
-    }
-    for account, role in accounts.grants(layer):
-        kind, _, email = account.rpartition(":")
-        entity = "groupByEmail" if kind == "group" else "userByEmail"
-        if (role, email.lower()) not in has:
-            kept.append(bigquery.AccessEntry(role, entity, email))
-    return kept
+    dataset = datasets.made(service, name, service.labels | {"layer": layer}, call)
+    datasets.close(service, dataset, call, accounts.grants(layer))
 
 
 def _bronze_table(service: Service, contract: Contract) -> None:

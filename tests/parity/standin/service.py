@@ -136,11 +136,14 @@ class Service:
 
     # Datasets
 
-    def list_datasets(self, _: Request, project: str) -> Answer:
+    def list_datasets(self, request: Request, project: str) -> Answer:
+        """All of them, or those with the labels of a filter: `labels.name:value`, with blanks."""
+        wanted = [word.removeprefix("labels.") for word in request.query.get("filter", "").split()]
+        pairs = {tuple(word.split(":", 1)) for word in wanted}
         found = [
             dataset.describe(project, name)
             for (owner, name), dataset in self.warehouse.datasets.items()
-            if owner == project
+            if owner == project and pairs <= dataset.properties.get("labels", {}).items()
         ]
         return Answer({"kind": "bigquery#datasetList", "datasets": found})
 
