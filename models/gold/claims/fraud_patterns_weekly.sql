@@ -34,7 +34,7 @@ counted as (
 
     select
         {{ keys | join(', ') }},
-        {{ claim_measures() }},
+        {{ claim_measures(keys) }},
         cast(sum(proofs) as int64) as proofs
     from claims
     group by {{ keys | join(', ') }}
@@ -55,18 +55,28 @@ weeks as (
         counted.flagged_claims,
         counted.confirmed_fraud,
         {{ ratio('counted.confirmed_fraud', 'counted.claims') }} as fraud_rate,
-        {{ ratio(
-            'counted.flagged_claims',
-            'sum(counted.flagged_claims) over (partition by counted.claimed_week, counted.partner_id)'
-        ) }} as share_of_flagged,
-        rank() over (
-            partition by counted.claimed_week, counted.partner_id
-            order by counted.confirmed_fraud desc, counted.flagged_claims desc
-        ) as rank,
+        case
+            when min(case when counted.flagged_claims is null then 0 else 1 end) over of_partner = 1
+                then {{ ratio(
+                    'counted.flagged_claims',
+                    'sum(counted.flagged_claims) over of_partner'
+                ) }}
+        end as share_of_flagged,
+        case
+            when counted.confirmed_fraud is not null
+                then rank() over (
+                    partition by
+                        counted.claimed_week,
+                        counted.partner_id,
+                        counted.confirmed_fraud is null
+                    order by counted.confirmed_fraud desc, counted.flagged_claims desc
+                )
+        end as rank,
         counted.subjects,
         counted.updated_at
     from counted
     left join partners on counted.partner_id = partners.partner_id
+    window of_partner as (partition by counted.claimed_week, counted.partner_id)
 
 )
 
