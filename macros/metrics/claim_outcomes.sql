@@ -1,9 +1,12 @@
 {#-
-    What may become of a claim, as `told_parts` labels it: the values of each outcome, and the labels
-    by which it is told, coarsest first. Whoever is told how many are flagged, and how many are frauds,
-    knows some of their joint; so this is one outcome.
+    What may become of a claim, as `told_parts` labels it: what nobody may be singled out by, and the
+    labels by which it is told, coarsest first. Whoever reads how many are flagged and how many are
+    frauds may know that all frauds are flagged, and subtract. So this is one outcome, and its
+    difference is one of its values. How often the model errs is told in the same classes, where also
+    all combinations of the two pass.
 -#}
 {%- macro claim_outcomes() -%}
+    {%- set is_fraud = 'coalesce(is_fraud, false)' -%}
     {{ return({
         'verified': {
             'values': ['is_verified', 'not is_verified'],
@@ -11,19 +14,22 @@
             'levels': [['claimed_month', 'partner_id'], ['claim_type'], ['region'], ['told_period', 'told_start']],
         },
         'suspicion': {
-            'values': [
-                'is_flagged and is_fraud',
-                'is_flagged and not is_fraud',
-                'is_flagged and is_fraud is null',
-                'not is_flagged and is_fraud',
-                'not is_flagged and not is_fraud',
-                'not is_flagged and is_fraud is null',
-            ],
+            'values': ['is_flagged', 'not is_flagged', is_fraud, 'not ' ~ is_fraud, 'is_flagged and not ' ~ is_fraud],
             'alike': ['is_flagged', 'is_fraud'],
             'levels': [
                 ['claimed_month'], ['partner_id'], ['claim_type'], ['region'], ['told_period', 'told_start'],
                 ['amount_bucket'],
             ],
+            'within': {
+                'errors': [
+                    'is_flagged and is_fraud',
+                    'is_flagged and not is_fraud',
+                    'is_flagged and is_fraud is null',
+                    'not is_flagged and is_fraud',
+                    'not is_flagged and not is_fraud',
+                    'not is_flagged and is_fraud is null',
+                ],
+            },
         },
     }) }}
 {%- endmacro -%}
@@ -31,9 +37,9 @@
 {#-
     How many claims of a cell have this outcome: null unless each of its claims is told of it in a
     class that is whole in the cell. `keys` are the labels by which the cell is grouped; days and
-    weeks are those that are told.
+    weeks are those that are told. What is told `within` the classes of an outcome is named by it.
 -#}
-{%- macro told_part(outcome, condition, keys) -%}
+{%- macro told_part(outcome, condition, keys, within=none) -%}
     {%- set needed = keys | map('replace', 'claimed_on', 'told_start') | map('replace', 'claimed_week', 'told_start') | list -%}
     {%- set state = namespace(known=[], level=none) -%}
     {%- for columns in claim_outcomes()[outcome].levels -%}
@@ -46,7 +52,7 @@
         {{ exceptions.raise_compiler_error('told_part: ' ~ outcome ~ ' is not told by ' ~ keys | join(', ')) }}
     {%- endif -%}
     case
-        when min({{ outcome }}_level) >= {{ state.level }}
+        when min({{ within or outcome }}_level) >= {{ state.level }}
             then count(case when {{ condition }} then 1 end)
     end
 {%- endmacro -%}

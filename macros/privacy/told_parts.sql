@@ -3,17 +3,19 @@
     says how finely their outcome may be told: in the class of which of the `levels`, or 0, nowhere.
 
     `levels` are lists of columns, coarsest first; each level is split by those of all before it and
-    its own. A class passes where each of the `values`, conditions of which one is true of every row,
-    is true of nobody in it or of k people, and none of those in `alike` of more than alike_percent of
-    its rows. What passes of the first level is split by the next one, and so on. The cells that do
+    its own. A class passes where each of the `values`, which are conditions, is true of nobody in it
+    or of k people, and none of those in `alike` of more than alike_percent of its rows. What passes of the first level is split by the next one, and so on. The cells that do
     not pass are one rest, which stays a class of its level. If the rest does not pass, the smallest
     cell joins it with which it does; where there is none, the class is not split.
 
     So each row is in one class that passes, and a sum over whole classes has nobody or k people of
     each value, whatever sums are set against each other. Cutting from the top keeps the long periods
     whole: from the bottom, the few rows that pass nowhere would hide all that they are in.
+
+    `within` maps names to more values, and makes a `<name>_level` of each: that of the outcome where
+    they pass in the class too, else 0.
 -#}
-{%- macro told_parts(relation, outcome, values, levels, subject, into, alike=[], k=none) -%}
+{%- macro told_parts(relation, outcome, values, levels, subject, into, alike=[], within={}, k=none) -%}
 {%- set k = k or var('k') -%}
 {%- set state = namespace(relation=relation, parent=[]) -%}
 {%- set level = outcome ~ '_level' -%}
@@ -131,12 +133,37 @@
 {%- set state.relation = step -%}
 {%- set state.parent = cell -%}
 {%- endfor -%}
+{%- set last = level ~ '_' ~ levels | length %}
 {{ into }} as (
 
     select
         *,
-        {{ level }}_{{ levels | length }} as {{ level }}
+        {{ last }} as {{ level }}
+        {%- for name, more in within.items() %},
+        case
+            when
+                {% for value in more -%}
+                {%- set people = 'count(distinct case when ' ~ value ~ ' then ' ~ subject ~ ' end) over of_class' -%}
+                ({{ people }} = 0 or {{ people }} >= {{ k }})
+                {{ 'and ' if not loop.last }}
+                {%- endfor %}
+                then {{ last }}
+            else 0
+        end as {{ name }}_level
+        {%- endfor %}
     from {{ state.relation }}
+    {%- if within %}
+    window of_class as (
+        partition by
+            {{ last }}
+            {%- for columns in levels %}
+            {%- set depth = loop.index %}
+            {%- for column in columns %},
+            case when {{ last }} >= {{ depth }} then {{ column }} end
+            {%- endfor %}
+            {%- endfor %}
+    )
+    {%- endif %}
 
 ),
 {%- endmacro -%}

@@ -31,11 +31,11 @@ counted as (
             '{{ dimension }}' as dimension,
             {{ dimension }} as value,
             {{ claim_measures(['claimed_month', dimension]) }},
-            {{ told_part('suspicion', 'not is_fraud', ['claimed_month', dimension]) }}
+            {{ told_part('suspicion', 'not is_fraud', ['claimed_month', dimension], 'errors') }}
                 as honest_claims,
-            {{ told_part('suspicion', 'not is_fraud and is_flagged', ['claimed_month', dimension]) }}
+            {{ told_part('suspicion', 'not is_fraud and is_flagged', ['claimed_month', dimension], 'errors') }}
                 as false_positives,
-            {{ told_part('suspicion', 'is_fraud and not is_flagged', ['claimed_month', dimension]) }}
+            {{ told_part('suspicion', 'is_fraud and not is_flagged', ['claimed_month', dimension], 'errors') }}
                 as false_negatives
         from claims
         group by claimed_month, {{ dimension }}

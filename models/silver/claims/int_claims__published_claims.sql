@@ -116,6 +116,7 @@ named as (
     values=told['values'],
     levels=told.levels,
     alike=told.alike,
+    within=told.within or {},
     subject='subject_key',
     into='judged' if loop.last else 'told'
 ) }}
@@ -140,6 +141,7 @@ published as (
         is_published,
         verified_level,
         suspicion_level,
+        errors_level,
         subject_key,
         is_verified,
         is_flagged,
