@@ -114,7 +114,7 @@ def cells(home: Home, claims: list[Row]) -> Iterator[tuple[Row, list[int]]]:
                 yield row, [n for n, claim in told if claim[label] == day]
                 if row.get("confirmed_fraud_7d") is not None:
                     begin = day - timedelta(days=6)
-                    yield row | {}, [n for n, claim in told if begin <= claim[label] <= day]
+                    yield row, [n for n, claim in told if begin <= claim[label] <= day]
         for row in warehouse.sql(f"from gold.{BIAS}").to_arrow_table().to_pylist():
             yield (
                 row,
