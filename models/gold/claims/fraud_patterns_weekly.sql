@@ -55,13 +55,10 @@ weeks as (
         counted.flagged_claims,
         counted.confirmed_fraud,
         {{ ratio('counted.confirmed_fraud', 'counted.claims') }} as fraud_rate,
-        case
-            when min(case when counted.flagged_claims is null then 0 else 1 end) over of_partner = 1
-                then {{ ratio(
-                    'counted.flagged_claims',
-                    'sum(counted.flagged_claims) over of_partner'
-                ) }}
-        end as share_of_flagged,
+        {{ ratio(
+            'counted.flagged_claims',
+            'sum(counted.flagged_claims) over (partition by counted.claimed_week, counted.partner_id)'
+        ) }} as share_of_flagged,
         case
             when counted.confirmed_fraud is not null
                 then rank() over (
@@ -76,7 +73,6 @@ weeks as (
         counted.updated_at
     from counted
     left join partners on counted.partner_id = partners.partner_id
-    window of_partner as (partition by counted.claimed_week, counted.partner_id)
 
 )
 
