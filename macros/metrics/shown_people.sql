@@ -26,3 +26,19 @@
             then {{ people }}
     end
 {%- endmacro -%}
+
+{#-
+    Rows of a cell that are a part of others of it: null where fewer than k people are behind them, or
+    behind what they leave. Only of what no other mart tells: that less these would be the rest.
+-#}
+{%- macro shown_part(part, whole, subject) -%}
+    {%- set rest = whole ~ ' and not coalesce(' ~ part ~ ', false)' -%}
+    case
+        when
+            {% for rows in [part, rest] -%}
+            (count(case when {{ rows }} then 1 end) = 0 or count(distinct case when {{ rows }} then {{ subject }} end) >= {{ var('k') }})
+            {{ 'and ' if not loop.last }}
+            {%- endfor %}
+            then count(case when {{ part }} then 1 end)
+    end
+{%- endmacro -%}

@@ -1,7 +1,7 @@
 """The demo's claims a second time: pandas, from the files as they were sent.
 
-Shares no code with the project. What is told of which period, and what is merged, is written here
-once more from docs/claims.md.
+Shares no code with the project. What is told of which period, what is merged, and how finely it is
+told what became of a claim, is written here once more from docs/claims.md.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -22,6 +23,13 @@ LABELS = ["kind", "region", "partner", "bucket", "currency", "band"]
 EDGES = [0, 1_000, 5_000, 10_000, 50_000]
 BUCKETS = ["$0-1000", "$1000-5000", "$5000-10000", "$10000-50000", "$50000+"]
 BANDS = ["night", "morning", "afternoon", "evening"]
+TOLD_BY = {
+    "verified": [["month", "partner"], ["kind"], ["region"], ["told", "start"]],
+    "suspicion": [["month"], ["partner"], ["kind"], ["region"], ["told", "start"], ["bucket"]],
+}
+ALIKE = 0.8
+
+Test = Callable[[pd.DataFrame], bool]
 
 
 def events_of(folder: Path) -> pd.DataFrame:
@@ -82,9 +90,63 @@ def published(claims: pd.DataFrame) -> pd.DataFrame:
         people = rest.groupby([*PLACED_BY, start])["person"].transform("nunique")
         is_told = (people >= K) | (period == "month")
         for _, block in rest[is_told].groupby(start):
-            told += _blocks(block.assign(told=period), LABELS)
+            told += _blocks(block.assign(told=period, start=block[start]), LABELS)
         rest = rest[~is_told]
-    return pd.concat(told)
+    claims = pd.concat(told)
+    for outcome, test in {"verified": _is_told, "suspicion": _suspicion_is_told}.items():
+        for level, rows in classes(claims, TOLD_BY[outcome], test):
+            claims.loc[rows.index, f"{outcome}_level"] = level
+            claims.loc[rows.index, f"{outcome}_class"] = str(rows.index[0])
+    return claims
+
+
+def classes(
+    claims: pd.DataFrame, labels: list[list[str]], test: Test
+) -> list[tuple[int, pd.DataFrame]]:
+    """The claims in classes, and how finely each is told: of how many of these labels."""
+    found = []
+    for _, cell in claims.groupby(labels[0]):
+        found += _split(cell, labels, test, 1) if test(cell) else [(0, cell)]
+    return found
+
+
+def _split(
+    cell: pd.DataFrame, labels: list[list[str]], test: Test, level: int
+) -> list[tuple[int, pd.DataFrame]]:
+    """A class that may be told, cut as finely as its parts and what they leave may be told too."""
+    if level == len(labels):
+        return [(level, cell)]
+    parts = [part for _, part in cell.groupby(labels[level])]
+    told = sorted((part for part in parts if test(part)), key=len)
+    rest = pd.concat([cell.iloc[:0], *(part for part in parts if not test(part))])
+    if len(rest) and not test(rest):
+        joins = [n for n, part in enumerate(told) if test(pd.concat([rest, part]))]
+        if not joins:
+            return [(level, cell)]
+        rest = pd.concat([rest, told.pop(joins[0])])
+    found = [(level, rest)] if len(rest) else []
+    return found + [one for part in told for one in _split(part, labels, test, level + 1)]
+
+
+def _is_told(rows: pd.DataFrame) -> bool:
+    return _none_or_enough(rows, rows["is_verified"].eq(True))
+
+
+def _suspicion_is_told(rows: pd.DataFrame) -> bool:
+    flagged, fraud = rows["is_flagged"].eq(True), rows["is_fraud"].eq(True)
+    people = rows.loc[flagged & ~fraud, "person"].nunique()
+    return (
+        max(flagged.mean(), fraud.mean()) <= ALIKE
+        and (people == 0 or people >= K)
+        and _none_or_enough(rows, flagged)
+        and _none_or_enough(rows, fraud)
+    )
+
+
+def _none_or_enough(rows: pd.DataFrame, part: pd.Series) -> bool:
+    """Nobody or k people are in it, and in what it leaves."""
+    people = [rows.loc[some, "person"].nunique() for some in (part, ~part)]
+    return all(number == 0 or number >= K for number in people)
 
 
 def _blocks(rows: pd.DataFrame, labels: list[str]) -> list[pd.DataFrame]:

@@ -206,7 +206,7 @@ def build(
         for name, rows in tables.items():
             database.register("given", pa.Table.from_pylist(rows))
             database.execute(f"create table warehouse.silver.{name} as select * from given")
-        for name in (CLAIMS, CALLS, *MARTS, "claim_type_trends_monthly"):
+        for name in (CLAIMS, CALLS, *MARTS, "claim_type_trends_monthly", "model_bias_monthly"):
             node = models[name]
             database.execute(f"create table {node['relation_name']} as {node['compiled_code']}")
         database.execute(
@@ -243,7 +243,8 @@ def knowledge(
 ) -> Iterator[tuple[str, list[Row]]]:
     """Each number that a partner reads, as the rows of a fact that it counts.
 
-    A number that does not count what it is said to ends the audit, and so does an unknown mart.
+    A number that does not count what it is said to ends the audit, and so does an unknown mart. A
+    part that is not told is none.
     """
     known = names(home, {row["owner"] for row in labelled[CLAIMS]})
     for name, rows in read(home, partner).items():
@@ -266,6 +267,8 @@ def knowledge(
                 week = [r for r in told if begin <= r[mart.keys[start]] <= row[start] and test(r)]
                 numbers.append((row[column], week))
             for number, counted in numbers:
+                if number is None:
+                    continue
                 assert number == len(counted), f"{name}: {number} is not of the rows it names"
                 yield name, counted
 

@@ -164,9 +164,9 @@ def test_a_benchmark_is_of_ten_others_whoever_reads_along(
 
 
 FAULTS = {
-    "one partner fewer": ("- 1 as fraud_rate_peers", "as fraud_rate_peers"),
+    "one partner fewer": ("- 1 as p50_ms_peers", "as p50_ms_peers"),
     "one above all, once the next one reads along": (
-        "case when place_by_claims != 2",
+        "case when p50_ms_place != 2",
         "case when true",
     ),
 }

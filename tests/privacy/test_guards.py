@@ -304,6 +304,12 @@ FAULTS = {
         "claim_type_features_daily",
         "update gold.claim_type_features_daily set amount_minor = 1 where rowid = 0",
     ),
+    "a claim whose outcome is told alone": Fault(
+        "outcomes_pass",
+        "int_claims__published_claims",
+        "update silver.int_claims__published_claims set verified_level = 9 where claim_key = "
+        "(select min(claim_key) from silver.int_claims__published_claims where verified_level > 0)",
+    ),
     "a class of claims that are nearly all flagged": Fault(
         "l_diverse",
         "int_claims__generalized_claims",

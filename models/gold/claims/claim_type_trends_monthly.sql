@@ -30,7 +30,7 @@ counted as (
         claimed_month as period_start,
         claim_type,
         region,
-        {{ claim_measures() }}
+        {{ claim_measures(keys) }}
     from claims
     group by {{ keys | join(', ') }}
 

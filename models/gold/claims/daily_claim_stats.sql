@@ -38,7 +38,8 @@ counted as (
 
     select
         {{ keys | join(', ') }},
-        {{ claim_measures() }},
+        {{ claim_measures(keys) }},
+        {{ told_part('verified', 'is_verified', keys) }} as verified_claims,
         {{ rounded(shown_mean('fraud_score', 'subject_key'), 6) }} as avg_fraud_score,
         count(distinct case when processing_time_ms is not null then subject_key end)
             as timed_people,

@@ -34,7 +34,7 @@ counted as (
 
     select
         {{ keys | join(', ') }},
-        {{ claim_measures() }},
+        {{ claim_measures(keys) }},
         cast(sum(proofs) as int64) as proofs
     from claims
     group by {{ keys | join(', ') }}
@@ -59,10 +59,16 @@ weeks as (
             'counted.flagged_claims',
             'sum(counted.flagged_claims) over (partition by counted.claimed_week, counted.partner_id)'
         ) }} as share_of_flagged,
-        rank() over (
-            partition by counted.claimed_week, counted.partner_id
-            order by counted.confirmed_fraud desc, counted.flagged_claims desc
-        ) as rank,
+        case
+            when counted.confirmed_fraud is not null
+                then rank() over (
+                    partition by
+                        counted.claimed_week,
+                        counted.partner_id,
+                        counted.confirmed_fraud is null
+                    order by counted.confirmed_fraud desc, counted.flagged_claims desc
+                )
+        end as rank,
         counted.subjects,
         counted.updated_at
     from counted

@@ -30,10 +30,13 @@ counted as (
             claimed_month as period_start,
             '{{ dimension }}' as dimension,
             {{ dimension }} as value,
-            {{ claim_measures() }},
-            count(case when is_fraud = false then 1 end) as honest_claims,
-            count(case when is_fraud = false and is_flagged then 1 end) as false_positives,
-            count(case when is_fraud and not is_flagged then 1 end) as false_negatives
+            {{ claim_measures(['claimed_month', dimension]) }},
+            {{ told_part('suspicion', 'not is_fraud', ['claimed_month', dimension], 'errors') }}
+                as honest_claims,
+            {{ told_part('suspicion', 'not is_fraud and is_flagged', ['claimed_month', dimension], 'errors') }}
+                as false_positives,
+            {{ told_part('suspicion', 'is_fraud and not is_flagged', ['claimed_month', dimension], 'errors') }}
+                as false_negatives
         from claims
         group by claimed_month, {{ dimension }}
         {{ 'union all' if not loop.last }}
@@ -71,7 +74,10 @@ months as (
         {{ ratio('false_positives', 'honest_claims') }} as false_positive_rate,
         {{ ratio('false_negatives', 'confirmed_fraud') }} as false_negative_rate,
         ratio_to_best,
-        coalesce(ratio_to_best < {{ var('bias_ratio') }}, true) as is_flagged,
+        case
+            when pass_rate is not null
+                then coalesce(ratio_to_best < {{ var('bias_ratio') }}, true)
+        end as is_flagged,
         subjects,
         updated_at
     from compared

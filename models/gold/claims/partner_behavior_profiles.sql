@@ -29,7 +29,9 @@ counted as (
     select
         claimed_month,
         partner_id,
-        {{ claim_measures() }}
+        {{ claim_measures(['claimed_month', 'partner_id']) }},
+        {{ told_part('verified', 'is_verified', ['claimed_month', 'partner_id']) }}
+            as verified_claims
     from claims
     group by claimed_month, partner_id
 

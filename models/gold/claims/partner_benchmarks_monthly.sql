@@ -53,7 +53,8 @@ counted as (
 
     select
         {{ keys | join(', ') }},
-        {{ claim_measures() }},
+        {{ claim_measures(keys) }},
+        {{ told_part('verified', 'is_verified', keys) }} as verified_claims,
         case
             when
                 count(distinct case when processing_time_ms is not null then subject_key end)
@@ -77,7 +78,7 @@ rated as (
 
 ),
 
--- Each partner beside all others of its industry, itself left out.
+-- Each partner beside all others of its industry that tell the figure, itself left out.
 peers as (
 
     select
@@ -86,12 +87,17 @@ peers as (
         rated.claim_type,
         {%- for measure in measures %}
             rivals.{{ measure }} as {{ measure }}__value,
+            case when rivals.{{ measure }} is not null then rivals.claims end
+                as {{ measure }}_claims,
+            row_number() over (
+                partition by
+                    rated.claimed_month,
+                    rated.partner_id,
+                    rated.claim_type,
+                    rivals.{{ measure }} is null
+                order by rivals.claims desc
+            ) as {{ measure }}_place{{ ',' if not loop.last }}
         {%- endfor %}
-        rivals.claims,
-        row_number() over (
-            partition by rated.claimed_month, rated.partner_id, rated.claim_type
-            order by rivals.claims desc
-        ) as place_by_claims
     from rated
     inner join rated as rivals
         on {{ same('rated', 'rivals', ['claimed_month', 'claim_type', 'industry']) }}
@@ -113,8 +119,10 @@ compared as (
         {{ keys | join(', ') }},
         {%- for measure in measures %}
             count({{ measure }}__value) - 1 as {{ measure }}_peers,
+            2 * max({{ measure }}_claims)
+            <= sum(case when {{ measure }}_place != 2 then {{ measure }}_claims end)
+                as {{ measure }}_is_of_many{{ ',' if not loop.last }}
         {%- endfor %}
-        2 * max(claims) <= sum(case when place_by_claims != 2 then claims end) as is_of_many
     from peers
     group by {{ keys | join(', ') }}
 
@@ -135,7 +143,7 @@ benchmarks as (
             {%- set value = 'quartiles.' ~ quartile.name %}
             case
                 when
-                    compared.is_of_many
+                    compared.{{ quartile.input }}_is_of_many
                     and compared.{{ quartile.input }}_peers >= {{ var('benchmark_partners') }}
                     then {{ whole_ms(value) if quartile.input == 'p50_ms' else value }}
             end as industry_{{ quartile.name }},

@@ -28,7 +28,7 @@ counted as (
     select
         claimed_on,
         partner_id,
-        {{ claim_measures() }}
+        {{ claim_measures(['claimed_on', 'partner_id']) }}
     from claims
     group by claimed_on, partner_id
 
@@ -74,7 +74,10 @@ windows as (
         days.period_start,
         days.partner_id_hash,
         cast(sum(known.claims) as int64) as claims_7d,
-        cast(sum(known.confirmed_fraud) as int64) as confirmed_fraud_7d
+        case
+            when count(known.confirmed_fraud) = count(*)
+                then cast(sum(known.confirmed_fraud) as int64)
+        end as confirmed_fraud_7d
     from days
     inner join known
         on

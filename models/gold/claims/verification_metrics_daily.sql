@@ -10,6 +10,14 @@
 ) }}
 
 {%- set keys = ['called_on', 'partner_id', 'api_endpoint'] %}
+{%- set results = {
+    'verified': "verification_result = 'verified'",
+    'rejected': "verification_result = 'rejected'",
+    'other_results': "verification_result not in ('verified', 'rejected')",
+} %}
+
+-- The only mart that tells what came of verifications, each in one row of it: so one result of too
+-- few people hides those of its row, and no other mart can be taken off it.
 
 with
 
@@ -42,8 +50,10 @@ counted as (
         count(case when is_call and http_status is not null then 1 end) as answered_calls,
         count(case when is_success then 1 end) as successful_calls,
         count(verification_result) as verifications,
-        count(case when verification_result = 'verified' then 1 end) as verified,
-        count(case when verification_result = 'rejected' then 1 end) as rejected,
+        {%- for result, condition in results.items() %}
+            count(case when {{ condition }} then 1 end) as {{ result }},
+            count(distinct case when {{ condition }} then subject_key end) as {{ result }}_people,
+        {%- endfor %}
         count(response_ms) as timed_rows,
         count(distinct case when response_ms is not null then subject_key end) as timed_people,
         any_value(p50) as p50,
@@ -65,9 +75,16 @@ days as (
         api_calls,
         {{ ratio('successful_calls', 'answered_calls') }} as success_rate,
         verifications,
-        verified,
-        rejected,
-        verifications - verified - rejected as other_results,
+        {%- for result in results %}
+            case
+                when
+                    {% for each in results -%}
+                        ({{ each }} = 0 or {{ each }}_people >= {{ var('k') }})
+                        {{ 'and ' if not loop.last }}
+                    {%- endfor %}
+                    then {{ result }}
+            end as {{ result }},
+        {%- endfor %}
         case when timed_people >= {{ var('k') }} then {{ whole_ms('p50') }} end as p50_ms,
         case
             when timed_people >= {{ var('tail_subjects') }} or timed_rows >= {{ var('safe_rows') }}

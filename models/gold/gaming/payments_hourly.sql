@@ -33,7 +33,7 @@ hours as (
         count(*) as intents,
         count(case when is_captured then 1 end) as captured,
         count(case when is_failed then 1 end) as failed,
-        count(case when is_refunded then 1 end) as refunded,
+        {{ shown_part('is_refunded', 'is_captured', 'user_key') }} as refunded,
         {{ shown_sum('captured_minor') }} as amount_minor,
         {{ deposits_success() }} as deposits_success,
         {{ shown_people('user_key') }} as subjects,

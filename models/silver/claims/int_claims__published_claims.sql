@@ -10,7 +10,8 @@
 ) }}
 
 -- A month is renewed as a whole, since what its days and weeks do not tell is told of it. Partners
--- come after regions: the few of a partner's small regions join those of other partners there.
+-- come after regions: the few of a partner's small regions join those of other partners there. What
+-- became of the claims is told by these labels as well, coarsest first.
 with
 
 claims as (
@@ -79,7 +80,7 @@ described as (
     labels=['claim_type', 'region', 'partner_id', 'amount_bucket', 'currency', 'hour_band']
 ) }}
 
-published as (
+named as (
 
     select
         claim_key,
@@ -103,9 +104,54 @@ published as (
         fraud_score,
         proofs,
         processing_time_ms,
+        amount_minor
+    from blocks
+
+),
+
+{% for outcome, told in claim_outcomes().items() -%}
+{{ told_parts(
+    relation='named' if loop.first else 'told',
+    outcome=outcome,
+    values=told['values'],
+    levels=told.levels,
+    alike=told.alike,
+    within=told.within or {},
+    subject='subject_key',
+    into='judged' if loop.last else 'told'
+) }}
+
+{% endfor -%}
+published as (
+
+    select
+        claim_key,
+        batch_id,
+        claimed_on,
+        claimed_week,
+        claimed_month,
+        told_period,
+        told_start,
+        partner_id,
+        claim_type,
+        region,
+        amount_bucket,
+        currency,
+        hour_band,
+        is_published,
+        verified_level,
+        suspicion_level,
+        errors_level,
+        subject_key,
+        is_verified,
+        is_flagged,
+        is_fraud,
+        fraud_score,
+        proofs,
+        processing_time_ms,
         amount_minor,
         {{ now_utc() }} as labelled_at
-    from blocks
+    from judged
 
 )
 

@@ -107,6 +107,9 @@ SENSITIVE = {
     "gold.fraud_patterns_weekly": [("flagged_claims", "claims"), ("confirmed_fraud", "claims")],
     "gold.partner_features_daily": [("confirmed_fraud", "claims")],
     "gold.claim_type_trends_monthly": [("confirmed_fraud", "claims")],
+    "gold.partner_behavior_profiles": [("fraud_rate", "1")],
+    "gold.partner_benchmarks_monthly": [("fraud_rate", "1")],
+    "gold.model_bias_monthly": [("flag_rate", "1")],
 }
 CLAIMS_OF_FEW = """
     create or replace view gold.daily_claim_stats as
@@ -126,20 +129,20 @@ CLAIMS_OF_FEW = """
     real=real_gold,
     sabotage="claims are told of every day",
     twin=sabotaged(CLAIMS_OF_FEW),
-    open="claims are told without a guard of diversity",
 )
 def all_of_a_cell_are_the_same(gold: Gold) -> Finding:
     """Everybody of a cell, or four of five, is suspected: so is whoever is known to be in it."""
     found = cells = 0
     for mart, pairs in SENSITIVE.items():
         for part, whole in pairs:
-            cells += gold.number(f"select count(*) from {mart}")
+            cells += gold.number(f"select count({part}) from {mart}")
             found += gold.number(f"select count(*) from {mart} where {part} > 0.8 * {whole}")
-    return Finding(found > 0, f"{found} of {cells} cells")
+    return Finding(found > 0, f"{found} of {cells} cells that tell it")
 
 
-# Of each mart: parts that are told beside the whole that they are of. Not here: steps of the funnel
-# of registrations, of which docs/privacy.md promises nothing, and calls of companies.
+# Of each mart: parts that are told beside the whole that they are of. Not here, since docs/privacy.md
+# promises nothing of them: steps of the funnel of registrations, calls of companies, and how far our
+# services have come, such as payments that were captured and bets that were settled.
 PARTS = {
     "gold.attempts_daily": [("errors", "attempts")],
     "gold.attempts_hourly": [("errors", "attempts")],
@@ -164,7 +167,7 @@ PARTS = {
     ],
     "gold.engagement_summary": [("new_users", "active_users"), ("returning_users", "active_users")],
 }
-OPEN_PARTS = {
+PARTS_OF_CLAIMS_AND_PAYMENTS = {
     "gold.daily_claim_stats": [
         ("total_verified", "total_claims"),
         ("total_flagged", "total_claims"),
@@ -172,8 +175,21 @@ OPEN_PARTS = {
     "gold.fraud_patterns_weekly": [("flagged_claims", "claims"), ("confirmed_fraud", "claims")],
     "gold.partner_features_daily": [("confirmed_fraud", "claims")],
     "gold.claim_type_trends_monthly": [("confirmed_fraud", "claims")],
-    "gold.payments_hourly": [("captured", "intents"), ("refunded", "captured")],
-    "gold.provider_service_daily": [("bets_settled", "bets_placed")],
+    "gold.partner_behavior_profiles": [
+        ("fraud_rate * claims", "claims"),
+        ("verification_rate * claims", "claims"),
+    ],
+    "gold.partner_benchmarks_monthly": [
+        ("fraud_rate * claims", "claims"),
+        ("verification_rate * claims", "claims"),
+    ],
+    "gold.model_bias_monthly": [("flag_rate * claims", "claims")],
+    "gold.verification_metrics_daily": [
+        ("verified", "verifications"),
+        ("rejected", "verifications"),
+        ("other_results", "verifications"),
+    ],
+    "gold.payments_hourly": [("refunded", "captured")],
 }
 
 
@@ -183,7 +199,9 @@ def small_parts(gold: Gold, parts: dict[str, list[tuple[str, str]]]) -> Finding:
     by_mart = {}
     for mart, pairs in parts.items():
         for part, whole in pairs:
-            few = f"{part} between 1 and {K - 1} or {whole} - {part} between 1 and {K - 1}"
+            few = " or ".join(
+                f"round({rows}) between 1 and {K - 1}" for rows in (part, f"{whole} - {part}")
+            )
             told += gold.number(f"select count({part}) from {mart}")
             if found := gold.number(f"select count(*) from {mart} where {few}"):
                 by_mart[f"{mart.removeprefix('gold.')}.{part}"] = found
@@ -216,12 +234,11 @@ def a_part_or_what_it_leaves_is_small(gold: Gold) -> Finding:
 @attack(
     "R15",
     INFERENCE,
-    on="parts beside their whole, of claims, payments and bets",
+    on="parts beside their whole, of claims, verifications and payments",
     real=real_gold,
     sabotage="claims are told of every day",
     twin=sabotaged(CLAIMS_OF_FEW),
-    open="these parts are counts, and no labels",
 )
 def a_part_of_claims_or_payments_is_small(gold: Gold) -> Finding:
     """One of twelve claims of a cell is suspected, or one of its payments was paid back."""
-    return small_parts(gold, OPEN_PARTS)
+    return small_parts(gold, PARTS_OF_CLAIMS_AND_PAYMENTS)

@@ -16,6 +16,7 @@ from red_team.attacks import Finding, Scene, said
 from red_team.differences import all_equations_at_once
 from red_team.filters import small_filters
 from red_team.gold import Gold, nodes_of, real_gold
+from red_team.insides import a_part_of_claims_or_payments_is_small as parts_of_claims
 from red_team.insides import a_part_or_what_it_leaves_is_small as parts
 from red_team.insides import whoever_is_second_estimates_the_first as second
 from red_team.singling import an_extreme_is_one_persons as extremes
@@ -94,6 +95,22 @@ MUTATIONS = [
     Mutation(
         "minimum of percentiles", "response_times_daily", "timed_people >= 50",
         "timed_people >= 1", (), extremes,
+    ),
+    Mutation(
+        "told_parts",
+        "int_claims__published_claims",
+        r"people_(\d) >= 10",
+        r"people_\1 >= 1",
+        ("claim_type_trends_monthly", "model_bias_monthly"),
+        parts_of_claims,
+    ),
+    Mutation(
+        "shown_part",
+        "payments_hourly",
+        r"(case when is_captured and is_refunded then user_key end\)|case when is_refunded then user_key end\)) >= 10",
+        r"\1 >= 1",
+        (),
+        parts_of_claims,
     ),
     Mutation("part_or_none", "int_gaming__retention", *NO_K, ("retention_cohorts",), parts),
 ]  # fmt: skip
