@@ -20,6 +20,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from kept_validator import kept_validator
 
 from loaders import bronze
 from loaders.books import read_books
@@ -35,6 +36,12 @@ EVENTS = 40_000 if KILLS > 100 else 12_000
 BROKEN_EVERY = 1_000
 
 Seen = tuple[int, int, int]  # rows, dead letters and ledger lines that a reader finds
+
+
+@pytest.fixture(autouse=True)
+def one_validator(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What lands in this process is validated by one and the same."""
+    monkeypatch.setattr("loaders.landing.batches.Validator", kept_validator)
 
 
 def files_of(home: Home, table: str) -> list[Path]:

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 from failing_disk import BROKEN, FULL, FailingDisk
+from kept_validator import kept_validator
 
 from loaders import books
 from loaders.cli import main
@@ -30,6 +31,12 @@ pytestmark = pytest.mark.slow
 IS_LONG = "ASSAY_LONG" in os.environ
 ROWS, REFUSED = 40, 3
 TABLES = {"attempts": ROWS, "dead_letters": REFUSED, "landing_ledger": 1}
+
+
+@pytest.fixture(autouse=True)
+def one_validator(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What lands in this process is validated by one and the same."""
+    monkeypatch.setattr("loaders.landing.batches.Validator", kept_validator)
 
 
 def events(folder: Path) -> Path:
