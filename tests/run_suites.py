@@ -98,7 +98,7 @@ SUITES: dict[str, tuple[int, Callable[[], bool]]] = {
     "collector and client": (175, pytest("tests/collector", "tests/client")),
     # Together: each has some files that take minutes, beside which the others are run.
     "marts and privacy": (675, pytest("tests/dbt", "tests/parity", "tests/privacy")),
-    "publish and readme": (250, pytest("tests/publish", "tests/readme")),
+    "publish and readme": (250, pytest("tests/readme", "tests/publish")),
     "reports and retention": (60, pytest("tests/reports", "tests/audit", "tests/retention")),
 }
 

@@ -32,7 +32,7 @@ pytestmark = pytest.mark.slow
 
 BIN = Path(sys.executable).parent
 KILLS = 200 if os.environ.get("ASSAY_LONG") == "1" else 10
-EVENTS = 40_000 if KILLS > 100 else 12_000
+EVENTS = 40_000 if KILLS > 100 else 6_000
 BROKEN_EVERY = 1_000
 
 Seen = tuple[int, int, int]  # rows, dead letters and ledger lines that a reader finds

@@ -12,6 +12,8 @@ import duckdb
 import pytest
 from conftest import PROJECT
 
+pytestmark = pytest.mark.slow
+
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 # Fewer than a newcomer gets: it is the commands that are tried.
 DEMO_EVENTS = "40000"
