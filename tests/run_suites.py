@@ -22,6 +22,8 @@ BIN = Path(sys.executable).parent
 CACHE = PROJECT / ".cache"
 LINT_HOME = CACHE / "lint-home"
 LINES_OF_A_COMPLAINT = 40
+# What is imported is compiled once, and not by each of a thousand processes.
+INHERITED = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
 PROCESSES = 2  # of a step that can use more than one
 # Where the suites find what one of them made; gone when this process is.
 SHARED = tempfile.TemporaryDirectory(prefix="suites-")
@@ -40,7 +42,7 @@ def run(*command: str | Path, **environment: str) -> bool:
     with subprocess.Popen(
         words,
         cwd=PROJECT,
-        env={**os.environ, **environment},
+        env={**INHERITED, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
