@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from kept_validator import kept_validator
+from kept_validator import one_validator
 from steps import STRIDE
 
 from loaders import bronze
@@ -28,6 +28,8 @@ from loaders.books import read_books
 from loaders.demo import write_demo
 from loaders.home import Home, init_home
 from loaders.landing.batches import land_file
+
+__all__ = ["one_validator"]  # a fixture
 
 pytestmark = pytest.mark.slow
 
@@ -37,12 +39,6 @@ EVENTS = 40_000 if KILLS > 100 else 6_000
 BROKEN_EVERY = 1_000
 
 Seen = tuple[int, int, int]  # rows, dead letters and ledger lines that a reader finds
-
-
-@pytest.fixture(autouse=True)
-def one_validator(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What lands in this process is validated by one and the same."""
-    monkeypatch.setattr("loaders.landing.batches.Validator", kept_validator)
 
 
 def files_of(home: Home, table: str) -> list[Path]:

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 from failing_disk import BROKEN, FULL, FailingDisk
-from kept_validator import kept_validator
+from kept_validator import one_validator
 
 from loaders import books
 from loaders.cli import main
@@ -26,17 +26,13 @@ from loaders.durable import durable_rename
 from loaders.home import Home, init_home
 from loaders.sinks.parquet import ParquetSink
 
+__all__ = ["one_validator"]  # a fixture
+
 pytestmark = pytest.mark.slow
 
 IS_LONG = "ASSAY_LONG" in os.environ
 ROWS, REFUSED = 40, 3
 TABLES = {"attempts": ROWS, "dead_letters": REFUSED, "landing_ledger": 1}
-
-
-@pytest.fixture(autouse=True)
-def one_validator(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What lands in this process is validated by one and the same."""
-    monkeypatch.setattr("loaders.landing.batches.Validator", kept_validator)
 
 
 def events(folder: Path) -> Path:

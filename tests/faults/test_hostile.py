@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from hostile_inputs import KINDS, Hostile, good, make, make_big
-from kept_validator import kept_validator
+from kept_validator import one_validator
 
 from loaders import books
 from loaders.errors import AssayError
@@ -22,18 +22,14 @@ from loaders.home import Home, bronze_reader
 from loaders.landing.batches import LandingResult, land_file
 from loaders.project import PROJECT
 
+__all__ = ["one_validator"]  # a fixture
+
 BATCH = 2 * KINDS
 BATCHES = range(2_000 // BATCH + 1 if os.environ.get("ASSAY_LONG") else 3)
 RUN = int(os.environ.get("ASSAY_TEST_SEED", "0"))
 
 with (PROJECT / "seeds" / "error_codes.csv").open(encoding="utf-8", newline="") as _seed:
     LANDING_CODES = {row["code"] for row in csv.DictReader(_seed) if row["stage"] == "landing"}
-
-
-@pytest.fixture(autouse=True)
-def one_validator(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What lands in this process is validated by one and the same."""
-    monkeypatch.setattr("loaders.landing.batches.Validator", kept_validator)
 
 
 def land_hostile(home: Home, folder: Path, seed: int, hostile: Hostile) -> LandingResult | None:
