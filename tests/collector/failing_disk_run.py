@@ -13,7 +13,7 @@ from pathlib import Path
 
 import failing_sqlite
 import sqlite_files
-from collecting import assert_balanced, landed_ids
+from collecting import PATIENCE, assert_balanced, landed_ids
 from failing_sqlite import Disk
 from spooling import drain, drain_of, root_of, submission
 
@@ -89,7 +89,7 @@ def attempt(
                 drain_of(home, spool).once()
             answered |= submitted(spool, [f"{name} {step} {n}" for n in range(5)])
         disk.fails = lambda _number, _operation: 0
-        until = time.monotonic() + 20
+        until = time.monotonic() + PATIENCE
         while not (last := submitted(spool, [f"{name} last"])):  # it recovers by itself
             assert time.monotonic() < until, spool.problem
             time.sleep(0.002)

@@ -34,7 +34,7 @@ __all__ = ["one_validator"]  # a fixture
 pytestmark = pytest.mark.slow
 
 BIN = Path(sys.executable).parent
-KILLS = 200 if os.environ.get("ASSAY_LONG") == "1" else 10
+KILLS = 200 if os.environ.get("ASSAY_LONG") == "1" else 6
 EVENTS = 40_000 if KILLS > 100 else 6_000
 BROKEN_EVERY = 1_000
 
