@@ -2,10 +2,11 @@
     What may become of a decision, as `told_parts` labels it: what nobody may be singled out by, and
     the labels by which it is told, coarsest first. Counts of one outcome may be taken off those of
     another, approved ones that were frauds off all that were approved; so every combination that
-    follows from two of them is a value of one.
+    follows from two of them is a value of one. `hour` is that of a row that is told by the hour, and
+    -1 of any other.
 -#}
-{%- macro decision_outcomes() -%}
-    {%- set time = [['decided_month'], ['decided_on'], ['told_hour']] -%}
+{%- macro decision_outcomes(hour='coalesce(extract(hour from decided_hour), -1)') -%}
+    {%- set time = [['decided_month'], ['decided_on'], [hour]] -%}
     {%- set model = [['decided_month'], ['decided_on'], ['model_version', 'model_provider']] -%}
     {{ return({
         'verdict': {

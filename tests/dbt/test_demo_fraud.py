@@ -157,8 +157,9 @@ def test_cohorts_are_split_by_seven_dimensions(mart: Mart, key: dict[str, Any]) 
         "high",
         "critical",
     }
-    names = cohorts[cohorts.dimension.isin(["merchant", "device"])].value
-    assert names.str.startswith("v1:").sum() == len(names) - 2
+    named = cohorts[cohorts.dimension.isin(["merchant", "device"])]
+    assert named.value_hash.str.startswith("v1:").sum() == len(named) - 2
+    assert set(named.value.dropna()) == {"Other"}
 
 
 def test_outcomes_of_nothing_are_quarantined(mart: Mart, key: dict[str, Any]) -> None:

@@ -32,7 +32,11 @@ KEYS = {  # pseudonyms in silver, by bronze table
     "deposit_attempts": ("email_key", "phone_key", "fp_key", "ip_key", "payload_key", "user_key"),
     "claim_events": ("customer_key", "claim_key", "proof_key", "payload_key"),
     "fraud_decisions": (
-        *("transaction_key", "customer_key", "device_key", "merchant_key", "payload_key"),
+        "transaction_key",
+        "customer_key",
+        "device_key",
+        "merchant_key",
+        "payload_key",
     ),
     "fraud_outcomes": ("transaction_key", "customer_key", "payload_key"),
     "platform_events": ("user_key", "payload_key", "submission_key", "bet_key", "payment_key"),

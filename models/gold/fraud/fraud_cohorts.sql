@@ -22,7 +22,7 @@ members as (
 
     select
         *,
-        coalesce(word, {{ pseudonymize('cohort_key', 'gold.fraud_cohorts') }}) as value
+        coalesce(word, cohort_key) as cohort
     from {{ ref('int_fraud__published_cohorts') }}
     where is_published and {{ is_renewed('decided_month') }}
 
@@ -33,14 +33,16 @@ counted as (
     select
         decided_month,
         dimension,
-        value,
+        cohort,
+        word,
+        cohort_key,
         count(*) as decisions,
         count(distinct transaction_key) as transactions,
         {{ confusion_counts('truth', 2) }},
         {{ shown_people('subject_key') }} as subjects,
         max(labelled_at) as updated_at
     from members
-    group by decided_month, dimension, value
+    group by decided_month, dimension, cohort, word, cohort_key
 
 ),
 
@@ -85,11 +87,11 @@ scored as (
         select
             decided_month,
             dimension,
-            value,
+            cohort,
             '{{ test }}' as test,
             {{ two_proportions_z(parts[0], parts[1], 'rest_' ~ parts[0], 'rest_' ~ parts[1]) }} as z
         from rated
-        where value != 'Other'
+        where cohort != 'Other'
         {{ 'union all' if not loop.last }}
     {% endfor %}
 ),
@@ -110,13 +112,13 @@ verdicts as (
     select
         decided_month,
         dimension,
-        value,
+        cohort,
         {%- for test in tested %}
             max(case when test = '{{ test }}' then adjusted_p_value end) as {{ test }}_p_value,
         {%- endfor %}
         min(adjusted_p_value) < {{ var('cohort_alpha') }} as is_significant
     from corrected
-    group by decided_month, dimension, value
+    group by decided_month, dimension, cohort
 
 ),
 
@@ -125,12 +127,12 @@ ranked as (
     select
         decided_month,
         dimension,
-        value,
+        cohort,
         count(*) over (partition by decided_month, dimension) as cohorts,
         rank() over (partition by decided_month, dimension order by f1_score desc) as from_best,
         rank() over (partition by decided_month, dimension order by f1_score) as from_worst
     from rated
-    where value != 'Other' and f1_score is not null
+    where cohort != 'Other' and f1_score is not null
 
 ),
 
@@ -139,7 +141,8 @@ cohorts as (
     select
         rated.decided_month as period_start,
         rated.dimension,
-        rated.value,
+        rated.word as value,
+        {{ pseudonymize('rated.cohort_key', 'gold.fraud_cohorts') }} as value_hash,
         rated.transactions,
         rated.transactions >= {{ var('cohort_transactions') }} as meets_minimum,
         rated.decisions,
@@ -164,8 +167,8 @@ cohorts as (
         rated.subjects,
         rated.updated_at
     from rated
-    left join verdicts on {{ same('rated', 'verdicts', ['decided_month', 'dimension', 'value']) }}
-    left join ranked on {{ same('rated', 'ranked', ['decided_month', 'dimension', 'value']) }}
+    left join verdicts on {{ same('rated', 'verdicts', ['decided_month', 'dimension', 'cohort']) }}
+    left join ranked on {{ same('rated', 'ranked', ['decided_month', 'dimension', 'cohort']) }}
 
 )
 

@@ -80,7 +80,7 @@ named as (
 
 ),
 
-{% for outcome, told in decision_outcomes().items() -%}
+{% for outcome, told in decision_outcomes('told_hour').items() -%}
 {{ told_parts(
     relation='named' if loop.first else 'told_' ~ loop.index0,
     outcome=outcome,
