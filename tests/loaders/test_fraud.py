@@ -95,7 +95,7 @@ def test_an_outcome_says_what_it_knows_and_no_more(home: Home) -> None:
         ("fraud_decisions", {"model_provider": "other"}, "schema_violation", "/model_provider"),
         ("fraud_decisions", {"channel": "fax"}, "schema_violation", "/channel"),
         ("fraud_decisions", {"final_score": 1.01}, "schema_violation", "/final_score"),
-        ("fraud_decisions", {"model_score": MARK}, "schema_violation", "/model_score"),
+        ("fraud_decisions", {"rule_score": MARK}, "schema_violation", "/rule_score"),
         ("fraud_decisions", {"total_latency_ms": -1}, "schema_violation", "/total_latency_ms"),
         ("fraud_decisions", {"region": "us-east1"}, "residency_violation", "/region"),
         ("fraud_outcomes", {"recorded_at": None}, "envelope_violation", "/recorded_at"),

@@ -23,7 +23,7 @@
 -- tells is in these windows, and in no hour.
 with
 
-decisions as (
+published_decisions as (
 
     select * from {{ ref('int_fraud__published_decisions') }}
     where is_published
@@ -35,7 +35,7 @@ days as (
     select
         decided_on as ends_on,
         max(labelled_at) as updated_at
-    from decisions
+    from published_decisions
     where {{ is_renewed('decided_on') }}
     group by decided_on
 
@@ -47,27 +47,27 @@ placed as (
         select
             '{{ name }}' as time_window,
             days.ends_on,
-            {{ qualified('decisions', read) }},
+            {{ qualified('published_decisions', read) }},
             {{ length * 1440 }} as minutes,
             2 as needs,
             cast(days.ends_on - {{ length - 1 }} as timestamp) as window_start,
             cast(days.ends_on + 1 as timestamp) as window_end
         from days
-        inner join decisions
-            on decisions.decided_on between days.ends_on - {{ length - 1 }} and days.ends_on
+        inner join published_decisions
+            on published_decisions.decided_on between days.ends_on - {{ length - 1 }} and days.ends_on
         union all
     {% endfor -%}
     select
         '1h' as time_window,
         days.ends_on,
-        {{ qualified('decisions', read) }},
+        {{ qualified('published_decisions', read) }},
         60 as minutes,
         3 as needs,
-        decisions.decided_hour as window_start,
-        decisions.decided_hour + interval 1 hour as window_end
+        published_decisions.decided_hour as window_start,
+        published_decisions.decided_hour + interval 1 hour as window_end
     from days
-    inner join decisions on days.ends_on = decisions.decided_on
-    where decisions.decided_hour is not null
+    inner join published_decisions on days.ends_on = published_decisions.decided_on
+    where published_decisions.decided_hour is not null
 
 ),
 

@@ -13,7 +13,7 @@
 
 with
 
-decisions as (
+published_decisions as (
 
     select * from {{ ref('int_fraud__published_decisions') }}
     where is_published and {{ is_renewed('decided_on') }}
@@ -31,7 +31,7 @@ counted as (
         {%- endfor %}
         {{ shown_people('subject_key') }} as subjects,
         max(labelled_at) as updated_at
-    from decisions
+    from published_decisions
     group by {{ keys | join(', ') }}
 
 ),
