@@ -1,11 +1,15 @@
 {#-
     The normal distribution, for columns or short expressions: they are repeated. The tail is Hart's
-    rational approximation, the quantile Wichura's AS 241, both good to some 15 digits.
+    rational approximation, and far out a continued fraction; the quantile Wichura's AS 241, both good to some 15 digits.
 -#}
 
 {#- How much of the distribution is beyond |z|, on one side. -#}
 {%- macro normal_tail(z) -%}
     {%- set x = 'abs(' ~ z ~ ')' -%}
+    {%- set fraction = namespace(sql=x) -%}
+    {%- for n in range(20, 0, -1) -%}
+        {%- set fraction.sql = '(' ~ x ~ ' + ' ~ n ~ ' / ' ~ fraction.sql ~ ')' -%}
+    {%- endfor -%}
     case
         when {{ x }} > 37 then 0e0
         when {{ x }} < 7.07106781186547
@@ -20,9 +24,7 @@
                     '86.7807322029461', '16.064177579207', '1.75566716318264', '8.83883476483184e-2',
                 ]) }}
         else
-            exp(-{{ x }} * {{ x }} / 2)
-            / ({{ x }} + 1 / ({{ x }} + 2 / ({{ x }} + 3 / ({{ x }} + 4 / ({{ x }} + 0.65)))))
-            / 2.5066282746310002
+            exp(-{{ x }} * {{ x }} / 2) / {{ fraction.sql }} / 2.5066282746310002
     end
 {%- endmacro -%}
 
