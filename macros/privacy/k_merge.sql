@@ -7,8 +7,9 @@
       withheld  not even the whole partition passes
 
     A cell passes with at least `k` distinct subjects, or, where `safe_rows` is given, with that
-    many rows; and with as many distinct values of each column as `at_least` says. The remainder is recounted from rows, since distinct subjects do not add up. What
-    happens to one that fails is said by `small_remainder`:
+    many rows; and with as many distinct values of each column as `at_least` says. The remainder is
+    recounted from rows, since distinct subjects do not add up. What happens to one that fails is
+    said by `small_remainder`:
       absorb    the smallest cell that passes joins it; one is enough, because whatever contains a
                 passing cell passes. No row is lost.
       withhold  its rows are published nowhere, so that every cell that passes stays as it is.

@@ -1,6 +1,7 @@
 {#-
     The normal distribution, for columns or short expressions: they are repeated. The tail is Hart's
-    rational approximation, and far out a continued fraction; the quantile Wichura's AS 241, both good to some 15 digits.
+    rational approximation, and far out a continued fraction; the quantile is Wichura's AS 241. Both
+    are good to some 14 digits.
 -#}
 
 {#- How much of the distribution is beyond |z|, on one side. -#}

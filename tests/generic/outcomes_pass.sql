@@ -1,7 +1,6 @@
 {#-
     Of each outcome, every class in which rows are told may be told: recounted from the rows.
-    `outcomes` says whose they are. Says how many classes fail, never
-    which.
+    `outcomes` says whose they are. Says how many classes fail, never which.
 -#}
 {% test outcomes_pass(model, subject, outcomes='claims') %}
 {{ config(fail_calc='coalesce(sum(classes_too_small), 0)') }}

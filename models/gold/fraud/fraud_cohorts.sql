@@ -128,7 +128,6 @@ ranked as (
         decided_month,
         dimension,
         cohort,
-        count(*) over (partition by decided_month, dimension) as cohort_total,
         rank() over (partition by decided_month, dimension order by f1_score desc) as from_best,
         rank() over (partition by decided_month, dimension order by f1_score) as from_worst
     from rated
@@ -161,8 +160,8 @@ cohorts as (
         verdicts.recall_p_value,
         verdicts.is_significant,
         case
-            when ranked.cohort_total > 1 and ranked.from_best = 1 and ranked.from_worst > 1 then 'best'
-            when ranked.cohort_total > 1 and ranked.from_worst = 1 and ranked.from_best > 1 then 'worst'
+            when ranked.from_best = 1 and ranked.from_worst > 1 then 'best'
+            when ranked.from_worst = 1 and ranked.from_best > 1 then 'worst'
         end as performer,
         rated.subjects,
         rated.updated_at

@@ -19,8 +19,8 @@
     'model_latency_ms', 'rule_latency_ms', 'total_latency_ms',
 ] %}
 
--- A window of days ends with a day on which something was decided. The share of a day that no hour
--- tells is in these windows, and in no hour.
+-- A window of days ends with a day on which something was decided. What no hour of a day tells is in
+-- these windows alone.
 with
 
 published_decisions as (
@@ -54,7 +54,9 @@ placed as (
             cast(days.ends_on + 1 as timestamp) as window_end
         from days
         inner join published_decisions
-            on published_decisions.decided_on between days.ends_on - {{ length - 1 }} and days.ends_on
+            on
+                published_decisions.decided_on
+                between days.ends_on - {{ length - 1 }} and days.ends_on
         union all
     {% endfor -%}
     select

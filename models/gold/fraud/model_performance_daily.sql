@@ -27,7 +27,8 @@ counted as (
         count(*) as decisions,
         {{ confusion_counts('model', 3) }},
         {%- for direction in ['any', 'released', 'held', 'other'] %}
-            {{ told_decisions('override', is_overridden(direction), 3) }} as {{ direction }}_overrides,
+            {{ told_decisions('override', is_overridden(direction), 3) }}
+                as {{ direction }}_overrides,
         {%- endfor %}
         {{ shown_people('subject_key') }} as subjects,
         max(labelled_at) as updated_at

@@ -2,7 +2,9 @@
 
 {#- As of the end of a day, only what was said by then is known; without one, all that was said. -#}
 {%- set day = var('fraud_as_of', none) -%}
-{%- set properties = ['is_fraud', 'is_chargeback', 'false_positive_cost_minor', 'overridden_decision'] %}
+{%- set properties = [
+    'is_fraud', 'is_chargeback', 'false_positive_cost_minor', 'overridden_decision',
+] %}
 
 with
 
@@ -129,17 +131,19 @@ judged as (
         known.labelled_at,
         known.false_positive_cost_minor as cost_sent,
         known.overridden_decision,
+        known.is_fraud as reported_fraud,
         aged.decision in ('{{ var('fraud_positives') | join("', '") }}') as is_positive,
         coalesce(known.is_chargeback, false) as was_charged_back,
         coalesce(aged.batch_id || '+' || known.batch_id, aged.batch_id) as batches,
         case
             when known.is_fraud is not null then 'reported'
             when
-                aged.decision = 'approved' and aged.is_mature and not coalesce(known.is_chargeback, false)
+                aged.decision = 'approved'
+                and aged.is_mature
+                and not coalesce(known.is_chargeback, false)
                 then 'presumed'
             else 'none'
-        end as label_kind,
-        known.is_fraud as reported_fraud
+        end as label_kind
     from aged
     left join known on aged.transaction_key = known.transaction_key
 
@@ -192,11 +196,13 @@ known_decisions as (
         label_kind,
         overridden_decision,
         decided_at,
-        coalesce(customer_key, device_key) as subject_key,
         was_fraud as is_fraud,
         was_charged_back as is_chargeback,
-        case when label_kind = 'reported' then {{ seconds_between('decided_at', 'labelled_at') }} / 3600 end
-            as label_delay_hours,
+        coalesce(customer_key, device_key) as subject_key,
+        case
+            when label_kind = 'reported'
+                then {{ seconds_between('decided_at', 'labelled_at') }} / 3600
+        end as label_delay_hours,
         case when is_positive and not was_fraud and currency is not null then cost_minor end
             as false_positive_cost_minor
     from costed
