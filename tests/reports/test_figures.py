@@ -95,7 +95,8 @@ def by_hand(rows: list[Row], table: Table, period: str, first: date, last: date)
                 above, below = (sum(pair[n] for pair in whole) for n in (0, 1))
                 made[measure.name] = above / below if below else None
             else:
-                made[measure.name] = sum(member[measure.sum] or 0 for member in members)
+                told = [m[measure.sum] for m in members if m[measure.sum] is not None]
+                made[measure.name] = sum(told) if told else None
         found.append(made)
     return found
 
