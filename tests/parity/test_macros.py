@@ -74,6 +74,7 @@ CASES: list[tuple[str, Any]] = [
     (local_day("2026-05-03 11:00:00+00", "Pacific/Apia"), date(2026, 5, 4)),
     (local_day("2026-05-04 00:30:00+00", "UTC"), date(2026, 5, 4)),
     (f"utc_hour({in_silver('2026-05-03 23:30:00-11:30')})", LAST),
+    (f"hour_after({in_silver('2026-05-04 10:00:00+00')})", LAST),
     (f"utc_timestamp({zoned('2026-05-04 13:00:00+02:00')})", LAST),
     (
         f"milliseconds_between({in_silver('2026-05-04 10:59:59.0005+00')}, {in_silver(str(LAST))})",

@@ -66,7 +66,7 @@ placed as (
         60 as minutes,
         3 as needs,
         published_decisions.decided_hour as window_start,
-        published_decisions.decided_hour + interval 1 hour as window_end
+        {{ hour_after('published_decisions.decided_hour') }} as window_end
     from days
     inner join published_decisions on days.ends_on = published_decisions.decided_on
     where published_decisions.decided_hour is not null
