@@ -130,17 +130,19 @@ def busiest(home: Home) -> str:
     return max(told, key=lambda slug: told[slug])
 
 
+@pytest.fixture(scope="module")
+def published_demo(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """Real gold, built, tested and published."""
+    skip = shutil.ignore_patterns("bronze", "demo", "target", "logs")
+    folder = tmp_path_factory.mktemp("demo") / "home"
+    home = Home(Path(shutil.copytree(demo.home.path, folder, ignore=skip)))
+    publish(home)
+    return home
+
+
 @pytest.mark.parametrize("report", read_reports(), ids=lambda report: report.name)
-def test_figures_are_those_of_the_demo(
-    demo: Demo, report: Report, tmp_path_factory: pytest.TempPathFactory
-):
-    """Of real gold, built, tested and published."""
-    home = Home(demo.home.path)
-    if not (home.published / "current").exists():
-        skip = shutil.ignore_patterns("bronze", "demo", "target", "logs")
-        folder = tmp_path_factory.mktemp("demo") / "home"
-        home = Home(Path(shutil.copytree(demo.home.path, folder, ignore=skip)))
-        publish(home)
+def test_figures_are_those_of_the_demo(published_demo: Home, report: Report):
+    home = published_demo
     partner = busiest(home) if report.is_for_partners else None
     needs = {name: table.mart for table in report.tables for name in table.needs}
     usual = {n: Counter(row[n] for row in rows_of(home, mart)) for n, mart in needs.items()}
