@@ -179,6 +179,14 @@ def test_t_and_chi_square_are_those_of_scipy(dice: random.Random) -> None:
     t += [dice.gauss(0, dice.choice((1, 3, 20))) for _ in range(20 * DATA_SETS)]
     df = [dice.choice((1, 1.5, 2, 4.7, 9, 30.2, 150, 999.5, 1e5, 1e9)) for _ in t]
     agree(computed("t_cdf", t=t, df=df), list(stats.t.cdf(t, df)))
+    # Of one and of two degrees of freedom there are formulas, to which it is nearer than scipy.
+    for freedom, formula in (
+        (1, lambda x: 0.5 + math.atan(x) / math.pi),
+        (2, lambda x: 0.5 + x / math.hypot(math.sqrt(2), x) / 2),
+    ):
+        found = computed("t_cdf", t=t, df=[freedom] * len(t))
+        assert found == pytest.approx([formula(x) for x in t], abs=1e-12, rel=0)
+    agree(computed("t_cdf", t=[1.0, 1.0, None, 1.0], df=[0.0, -1.0, 2.0, None]), [None] * 4)
     x = [0.0, 1e-9, 3.84, 100.0, 1e4]
     x += [dice.expovariate(1 / dice.choice((1, 10, 60))) for _ in range(20 * DATA_SETS)]
     k = [dice.choice((1, 2, 3, 4, 7, 12, 30)) for _ in x]
@@ -193,6 +201,7 @@ def test_t_and_chi_square_are_those_of_scipy(dice: random.Random) -> None:
         ("tail", "2.5066282746310002", "2.5066"),
         ("tail", "220.206867912376", "220.2069"),
         ("quantile", "2.9656", "2.9657"),
+        ("t_cdf", "(0.5 -", "(0.50001 -"),
     ],
 )
 def test_a_wrong_figure_would_be_seen(name: str, right: str, wrong: str) -> None:
@@ -202,7 +211,7 @@ def test_a_wrong_figure_would_be_seen(name: str, right: str, wrong: str) -> None
     with sandbox() as database:
         database.execute(
             "create table given as select 3 as tp, 1 as fp, 1 as fn, "
-            "unnest([0.3, 7.5]) as z, unnest([1e-16, 1e-14]) as p"
+            "unnest([0.3, 7.5]) as z, unnest([1e-16, 1e-14]) as p, 1e0 as t, 1e5 as df"
         )
         here, there = (
             database.execute(f"select {text} from given order by z").fetchall()

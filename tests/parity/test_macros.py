@@ -120,6 +120,7 @@ CASES: list[tuple[str, Any]] = [
     (f"rounded(chi_square_tail('{float64(5.99)}', '2'), 8)", 0.05003663),
     ("rounded(two_proportions_z('40', '50', '20', '50'), 8)", 4.08248290),
     ("two_proportions_z('0', '50', '0', '50')", None),
+    ("'(select sum(n) from ' ~ whole_numbers(-2, 5, 'n') ~ ')'", 12),
     ("plain_version(\"' Net-1.4'\")", "net-1.4"),
     ("plain_version(\"'no name!'\")", None),
     ("plain_version(\"'v123456789'\")", None),
