@@ -191,6 +191,23 @@ PARTS_OF_CLAIMS_AND_PAYMENTS = {
         ("other_results", "verifications"),
     ],
     "gold.payments_hourly": [("refunded", "captured")],
+    **{
+        f"gold.{mart}": [
+            (part, "decisions")
+            for part in (
+                *("true_positives", "false_positives", "true_negatives", "false_negatives"),
+                *("labelled", "unlabelled", *others),
+            )
+        ]
+        for mart, others in {
+            "fraud_metrics": ("approved", "declined", "review", "chargebacks"),
+            "model_performance_daily": (
+                *("overrides", "overridden_to_release", "overridden_to_hold"),
+                "overridden_otherwise",
+            ),
+            "fraud_cohorts": (),
+        }.items()
+    },
 }
 
 
