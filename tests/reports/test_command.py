@@ -15,6 +15,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+import yaml
 from click.testing import CliRunner
 from made_up import PARTNER
 from published import published
@@ -23,6 +24,8 @@ from loaders import audit
 from loaders.cli import main
 from loaders.errors import AssayError
 from loaders.home import Home, bronze_reader, init_home
+from loaders.identity import system_user
+from loaders.permissions import FILE
 from loaders.reports.asked import asked
 from loaders.reports.declared import report_of
 from loaders.reports.errors import ReportError
@@ -37,8 +40,11 @@ NOBODY = 65534
 
 @pytest.fixture
 def home(published: Home, tmp_path: Path) -> Home:
-    """The published home with an audit log of its own."""
-    return Home(Path(shutil.copytree(published.path, tmp_path / "home", symlinks=True)))
+    """The published home with an audit log of its own, from which ada may export too."""
+    copied = Home(Path(shutil.copytree(published.path, tmp_path / "home", symlinks=True)))
+    may = yaml.safe_dump({"may": {"export": ["ada", system_user()]}})
+    (copied.path / FILE).write_text(may, encoding="utf-8")
+    return copied
 
 
 def report(home: Home, *arguments: object) -> subprocess.CompletedProcess[bytes]:

@@ -1,0 +1,80 @@
+"""The witness: number and hash of every entry, kept outside the home.
+
+Whoever can write all of the home can write another log with another head. The witness is a file
+where they cannot: each entry adds a line to it and none is ever changed, so it may lie where files
+can only grow. Its path comes from the environment and not from the home, which they write.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from loaders.audit.chain import Entry, Head
+from loaders.durable import explained
+from loaders.errors import AssayError
+from loaders.home import Home
+
+VARIABLE = "ASSAY_AUDIT_WITNESS"
+_AGAIN = "run the command again: nothing was given out."
+
+
+def witness_of(home: Home) -> Path | None:
+    """The file that is the witness, None where none is set. Raises AssayError for one inside."""
+    given = os.environ.get(VARIABLE)
+    if not given:
+        return None
+    path = Path(given)
+    if path.resolve().is_relative_to(home.path.resolve()):
+        raise AssayError(
+            f"{VARIABLE} names a file inside the home, where it witnesses nothing. "
+            "Name one that is outside, where users of the home can add to it and no more."
+        )
+    return path
+
+
+def testify(home: Home, entry: Entry) -> None:
+    """Add an entry to the witness, if there is one. It is durable when this returns."""
+    path = witness_of(home)
+    if path is None:
+        return
+    told = {name: entry[name] for name in ("producer", "sequence", "hash")}
+    line = json.dumps(told | {"timestamp": entry["timestamp"].isoformat()}).encode() + b"\n"
+    with explained(path, _AGAIN):
+        file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            begun = b"\n"  # ends a line that an earlier process was killed within
+            os.write(file, (begun if _is_torn(path) else b"") + line)
+            os.fsync(file)
+        finally:
+            os.close(file)
+
+
+def testimony(home: Home) -> tuple[list[Head], list[str]]:
+    """What the witness has, in its order, and what is wrong with the file itself."""
+    path = witness_of(home)
+    if path is None:
+        return [], []
+    try:
+        lines = [line for line in path.read_bytes().split(b"\n") if line]
+    except OSError as error:
+        why = os.strerror(error.errno) if error.errno else type(error).__name__
+        return [], [f"the witness {path} cannot be read: {why}"]
+    heads, found = [], []
+    for number, line in enumerate(lines, 1):
+        try:
+            told = json.loads(line)
+            heads.append(Head(str(told["producer"]), int(told["sequence"]), str(told["hash"])))
+        except (ValueError, KeyError, TypeError):
+            # The beginning of a line that comes whole later: its process was killed or had no room.
+            if not any(other.startswith(line) for other in lines[number:]):
+                found.append(f"line {number} of the witness {path} cannot be read")
+    return heads, found
+
+
+def _is_torn(path: Path) -> bool:
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - 1))
+        return file.read() not in (b"", b"\n")

@@ -1,0 +1,23 @@
+{#- The marts of gold that are built, and the cadences of each: how often it is to be made anew. -#}
+{%- macro gold_marts() -%}
+    {%- set cadences = ['hourly', 'daily', 'weekly', 'monthly'] -%}
+    {%- set found = {} -%}
+    {%- for node in (graph.nodes.values() if execute else []) -%}
+        {%- if node.resource_type == 'model' and node.fqn[1] == 'gold' -%}
+            {%- do found.update({node.name: cadences | select('in', node.tags) | list}) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return(found) }}
+{%- endmacro -%}
+
+{#-
+    How bad it is that a figure is beyond its limit: `none`, `warning`, or `critical` where it is
+    beyond it `critical_factor` times. Null where the figure or its limit is.
+-#}
+{%- macro severity(figure, limit) -%}
+    case
+        when {{ figure }} > {{ var('health').critical_factor }} * {{ limit }} then 'critical'
+        when {{ figure }} > {{ limit }} then 'warning'
+        when {{ figure }} <= {{ limit }} then 'none'
+    end
+{%- endmacro -%}

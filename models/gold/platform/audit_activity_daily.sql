@@ -1,0 +1,169 @@
+{{ config(materialized='table') }}
+
+-- Made of what is kept as long as gold, hence a table.
+with
+
+log_entries as (
+
+    select
+        *,
+        {{ utc_day('happened_at') }} as period_start
+    from {{ ref('stg_platform__audit_entries') }}
+
+),
+
+counted as (
+
+    select
+        period_start,
+        source,
+        action,
+        count(*) as entries,
+        count(case when is_refused then 1 end) as refused,
+        cast(sum(records) as int64) as records,
+        max(recorded_at) as updated_at
+    from log_entries
+    group by period_start, source, action
+
+),
+
+imports as (
+
+    select
+        source,
+        covers_from,
+        covers_to,
+        recorded_at
+    from log_entries
+    where covers_to is not null
+
+),
+
+span as (
+
+    select
+        {{ utc_hour('min(covers_from)') }} as first_hour,
+        {{ utc_hour(now_utc()) }} as last_hour
+    from imports
+
+),
+
+hours as (
+
+    {{ hours_between('span', 'first_hour', 'last_hour') }}
+
+),
+
+days as (
+
+    select distinct
+        {{ utc_day('hour_start') }} as period_start,
+        cast({{ utc_day('hour_start') }} as timestamp) as day_start,
+        cast(date_add({{ utc_day('hour_start') }}, interval 1 day) as timestamp) as day_end
+    from hours
+
+),
+
+logs as (
+
+    select
+        source,
+        min(covers_from) as covers_from,
+        max(recorded_at) as updated_at
+    from imports
+    group by source
+
+),
+
+-- What there is of a day to be imported: from the first import on, and up to now.
+due as (
+
+    select
+        days.period_start,
+        logs.source,
+        logs.updated_at,
+        greatest(days.day_start, logs.covers_from) as due_from,
+        least(days.day_end, {{ now_utc() }}) as due_to
+    from days
+    cross join logs
+    where days.day_end > logs.covers_from
+
+),
+
+covered as (
+
+    select
+        due.period_start,
+        due.source,
+        sum({{ seconds_between(
+            'greatest(due.due_from, imports.covers_from)', 'least(due.due_to, imports.covers_to)'
+        ) }}) as seconds_covered
+    from due
+    inner join imports
+        on
+            due.source = imports.source
+            and due.due_from < imports.covers_to
+            and due.due_to > imports.covers_from
+    group by due.period_start, due.source
+
+),
+
+gaps as (
+
+    select
+        due.period_start,
+        due.source,
+        due.updated_at,
+        cast(round(({{ seconds_between('due.due_from', 'due.due_to') }}
+        - coalesce(covered.seconds_covered, 0)) / 60) as int64) as missing_minutes
+    from due
+    left join covered on {{ same('due', 'covered', ['period_start', 'source']) }}
+
+),
+
+-- A day of another log on which nothing was asked is a 0 where it was imported, else a null.
+quiet as (
+
+    select
+        gaps.period_start,
+        gaps.source,
+        'query' as action,
+        case when gaps.missing_minutes = 0 then 0 end as entries,
+        case when gaps.missing_minutes = 0 then 0 end as refused,
+        cast(null as int64) as records,
+        gaps.updated_at
+    from gaps
+    left join counted
+        on
+            {{ same('gaps', 'counted', ['period_start', 'source']) }}
+            and counted.action = 'query'
+    where counted.source is null
+
+),
+
+told as (
+
+    select * from counted
+    union all
+    select * from quiet
+
+),
+
+activity as (
+
+    select
+        told.period_start,
+        told.source,
+        told.action,
+        told.entries,
+        told.refused,
+        told.records,
+        gaps.missing_minutes,
+        coalesce(gaps.missing_minutes, 0) = 0 as is_covered,
+        told.updated_at
+    from told
+    left join gaps on {{ same('told', 'gaps', ['period_start', 'source']) }}
+
+)
+
+select * from activity
