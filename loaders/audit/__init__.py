@@ -12,7 +12,7 @@ import contextlib
 import fcntl
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,7 +29,7 @@ from loaders.identity import system_user, user
 from loaders.landing.batches import PIPELINE_VERSION
 
 _TABLE = "audit_log"
-_TIMES = ("timestamp", "ingested_at")
+_TIMES = ("timestamp", "happened_at", "covers_from", "covers_to", "ingested_at")
 _AGAIN = "run the command again: nothing was given out."
 
 
@@ -44,6 +44,19 @@ class Facts(TypedDict, total=False):
     replay_scenario_id: str
     result_summary: dict[str, Any]
     lineage: dict[str, Any]
+    happened_at: datetime
+    covers_from: datetime
+    covers_to: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An entry that is to be; what another log had, of its `source_system` and `user_id`."""
+
+    action: str
+    facts: Facts
+    source_system: str = "assay"
+    user_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +77,18 @@ def append(home: Home, action: str, **facts: Unpack[Facts]) -> Entry:
 
     Raises AssayError where it cannot be written; then nothing may be given out.
     """
+    return append_all(home, [Said(action, facts)])[-1]
+
+
+def append_all(home: Home, said: Sequence[Said]) -> list[Entry]:
+    """Add entries to the log, all or none, as `append` does one."""
     witness_of(home)  # one that is none is refused before anything is written
     with _alone(home):
         last = _last(home)
         if last is None and (last := _adopted(home)):
             lost = {"field": "audit/head.json", "old_value": None, "new_value": last["id"]}
-            last = _add(home, last, "config_change", {"config_change": lost})
-        return _add(home, last, action, facts)
+            last = _add(home, last, [Said("config_change", {"config_change": lost})])[-1]
+        return _add(home, last, said)
 
 
 def verify(home: Home, noted: tuple[str, ...] = ()) -> Audited:
@@ -92,60 +110,72 @@ def verify(home: Home, noted: tuple[str, ...] = ()) -> Audited:
     return Audited(len(entries), kept, found, str(witness) if witness else None)
 
 
+def settle(home: Home) -> None:
+    """Let bronze have all that a process said that was killed meanwhile."""
+    with _alone(home):
+        _last(home)
+        bronze.recover(home)
+
+
 def witness_head(home: Home) -> Head | None:
     """Tell the witness of the last entry, as for a log that is older than its witness."""
     with _alone(home):
         last = _last(home)
         if last is None:
             return None
-        testify(home, last)
+        testify(home, [last])
     return Head(last["producer"], last["sequence"], last["hash"])
 
 
-def _add(home: Home, last: Entry | None, action: str, facts: Facts) -> Entry:
-    entry = _following(last, action, facts)
-    _keep(home, entry, is_written=False)
-    _write(home, entry)
-    testify(home, entry)
-    _keep(home, entry, is_written=True)
-    return entry
+def _add(home: Home, last: Entry | None, said: Sequence[Said]) -> list[Entry]:
+    entries = _following(last, said)
+    _keep(home, entries, is_written=False)
+    _write(home, entries)
+    testify(home, entries)
+    _keep(home, entries[-1:], is_written=True)
+    return entries
 
 
-def _following(last: Entry | None, action: str, facts: Facts) -> Entry:
+def _following(last: Entry | None, said: Sequence[Said]) -> list[Entry]:
+    """Entries that go on from the last one. Together they are a batch."""
     now = datetime.now(UTC)
     producer, number = (last["producer"], last["sequence"]) if last else (secrets.token_hex(8), 0)
-    moment = max(now, last["timestamp"]) if last else now
-    name = f"{producer}-{number + 1:08d}"
-    entry: Entry = {
-        "id": name,
-        "timestamp": moment,
-        "user_id": user(),
-        "system_user": system_user(),
-        "action": action,
-        **{
-            key: json.dumps(value, sort_keys=True) if isinstance(value, dict) else value
-            for key, value in facts.items()
-        },
-        "producer": producer,
-        "sequence": number + 1,
-        "previous_hash": last["hash"] if last else GENESIS,
-        "ingested_at": now,
-        "batch_id": name,
-        "source_system": "assay",
-        "pipeline_version": PIPELINE_VERSION,
-    }
-    return entry | {"hash": hashed(entry)}
+    entries: list[Entry] = []
+    for one in said:
+        number += 1
+        entry: Entry = {
+            "id": f"{producer}-{number:08d}",
+            "timestamp": max(now, last["timestamp"]) if last else now,
+            "user_id": one.user_id or user(),
+            "system_user": system_user(),
+            "action": one.action,
+            **{
+                key: json.dumps(value, sort_keys=True) if isinstance(value, dict) else value
+                for key, value in one.facts.items()
+            },
+            "producer": producer,
+            "sequence": number,
+            "previous_hash": last["hash"] if last else GENESIS,
+            "ingested_at": now,
+            "batch_id": entries[0]["id"] if entries else f"{producer}-{number:08d}",
+            "source_system": one.source_system,
+            "pipeline_version": PIPELINE_VERSION,
+        }
+        last = entry | {"hash": hashed(entry)}
+        entries.append(last)
+    return entries
 
 
-def _write(home: Home, entry: Entry) -> None:
-    """Write an entry to bronze, or leave it committed in the home where bronze is out of reach."""
-    if bronze.is_committed(home, entry["batch_id"]):
+def _write(home: Home, entries: list[Entry]) -> None:
+    """Write a batch to bronze, or leave it committed in the home where bronze is out of reach."""
+    batch_id = entries[0]["batch_id"]
+    if bronze.is_committed(home, batch_id):
         return
     try:
         with explained(home.bronze, _AGAIN):
-            bronze.write_rows(home, _TABLE, entry["batch_id"], [entry])
+            bronze.write_rows(home, _TABLE, batch_id, entries)
     except AssayError:
-        if not bronze.is_committed(home, entry["batch_id"]):
+        if not bronze.is_committed(home, batch_id):
             raise
 
 
@@ -156,24 +186,27 @@ def _last(home: Home) -> Entry | None:
         return None
     try:
         kept = json.loads(path.read_bytes())
-        entry: Entry = kept["entry"]
-        for name in _TIMES:
-            entry[name] = datetime.fromisoformat(entry[name])
-    except (ValueError, LookupError, TypeError):
+        entries: list[Entry] = [*kept.get("before", []), kept["entry"]]
+        for entry in entries:
+            for name in _TIMES:
+                if entry.get(name):
+                    entry[name] = datetime.fromisoformat(entry[name])
+    except (ValueError, LookupError, TypeError, AttributeError):
         raise AssayError(
             f"{path} is damaged. Keep a copy and take it away: the next entry goes on from the "
             "last one in bronze, and the log says so."
         ) from None
     if not kept["is_written"]:  # its process was killed
-        if not bronze.read_rows(home, _TABLE, entry["batch_id"], ["id"]):
-            _write(home, entry)
-        testify(home, entry)
-        _keep(home, entry, is_written=True)
-    return entry
+        if not bronze.read_rows(home, _TABLE, entries[0]["batch_id"], ["id"]):
+            _write(home, entries)
+        testify(home, entries)
+        _keep(home, entries[-1:], is_written=True)
+    return entries[-1]
 
 
-def _keep(home: Home, entry: Entry, is_written: bool) -> None:
-    kept = {"entry": entry, "is_written": is_written}
+def _keep(home: Home, entries: list[Entry], is_written: bool) -> None:
+    """Keep the head; with it, until they are written, the entries that come right before it."""
+    kept = {"entry": entries[-1], "before": entries[:-1], "is_written": is_written}
     aside = _head(home).with_suffix(".new")
     with explained(_head(home), _AGAIN):
         with durable_file(aside) as file:

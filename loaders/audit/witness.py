@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from loaders.audit.chain import Entry, Head
@@ -34,21 +35,18 @@ def witness_of(home: Home) -> Path | None:
     return path
 
 
-def testify(home: Home, entry: Entry) -> None:
-    """Add an entry to the witness, if there is one. It is durable when this returns."""
+def testify(home: Home, entries: Iterable[Entry]) -> None:
+    """Add entries to the witness, if there is one. They are durable when this returns."""
     path = witness_of(home)
     if path is None:
         return
-    told = {name: entry[name] for name in ("producer", "sequence", "hash")}
-    line = json.dumps(told | {"timestamp": entry["timestamp"].isoformat()}).encode() + b"\n"
-    with explained(path, _AGAIN):
-        file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-        try:
-            begun = b"\n"  # ends a line that an earlier process was killed within
-            os.write(file, (begun if _is_torn(path) else b"") + line)
-            os.fsync(file)
-        finally:
-            os.close(file)
+    lines = b"".join(_line(entry) for entry in entries)
+    with explained(path, _AGAIN), path.open("ab") as file:
+        if _is_torn(path):
+            file.write(b"\n")  # ends a line that an earlier process was killed within
+        file.write(lines)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def testimony(home: Home) -> tuple[list[Head], list[str]]:
@@ -71,6 +69,11 @@ def testimony(home: Home) -> tuple[list[Head], list[str]]:
             if not any(other.startswith(line) for other in lines[number:]):
                 found.append(f"line {number} of the witness {path} cannot be read")
     return heads, found
+
+
+def _line(entry: Entry) -> bytes:
+    told = {name: entry[name] for name in ("producer", "sequence", "hash")}
+    return json.dumps(told | {"timestamp": entry["timestamp"].isoformat()}).encode() + b"\n"
 
 
 def _is_torn(path: Path) -> bool:

@@ -21,9 +21,9 @@ _REKEY = ["run-operation", "rekey_silver"]
 def rotate(home: Home, wait: float = WAIT_SECONDS) -> vault.KeyInfo:
     """Retire the live key, make a new one and carry all of silver over to it.
 
-    Raises AssayError when whoever acts may not rotate, when another process holds the home for longer
-    than `wait` seconds, or when silver could not be carried over; the next build then does it.
-    Silver on BigQuery is always left to the next build.
+    Raises AssayError when whoever acts may not rotate, when another process holds the home for
+    longer than `wait` seconds, or when silver could not be carried over; the next build then does
+    it. Silver on BigQuery is always left to the next build.
     """
     refuse_denied(home, "rotate")
     with (

@@ -27,15 +27,36 @@ counted as (
 
 ),
 
-imports as (
+windows as (
 
     select
         source,
         covers_from,
         covers_to,
-        recorded_at
+        recorded_at,
+        max(covers_to) over (
+            partition by source
+            order by covers_from, covers_to
+            rows between unbounded preceding and 1 preceding
+        ) as covered_before
     from log_entries
     where covers_to is not null
+
+),
+
+-- Windows overlap, and what is in several of them was brought once.
+imports as (
+
+    select
+        source,
+        covers_to,
+        recorded_at,
+        case
+            when covered_before > covers_from then covered_before
+            else covers_from
+        end as covers_from
+    from windows
+    where covered_before is null or covered_before < covers_to
 
 ),
 
