@@ -28,6 +28,8 @@ RESIDENCIES = ("eu", "us")
 # Every table has one file without rows, so that a table nobody has landed in can still be read.
 _SCHEMA_PARTITION = "ingest_date=1970-01-01"
 SCHEMA_FILE = "schema.parquet"
+# What DuckDB says of a file that is damaged, also where it cannot even say it.
+_UNREADABLE = (duckdb.Error, RuntimeError, UnicodeDecodeError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +216,7 @@ def bronze_reader(home: Home, *tables: str) -> Iterator[duckdb.DuckDBPyConnectio
             _view(home, table, connection)
         try:
             yield connection
-        except duckdb.Error as error:  # values are read late, and so is a page that is damaged
+        except _UNREADABLE as error:  # values are read late, and so is a page that is damaged
             for table in tables or load_contracts():
                 if file := _damaged(home, table):
                     raise damaged_file(home, file, error) from None
@@ -229,7 +231,7 @@ def _view(home: Home, table: str, connection: duckdb.DuckDBPyConnection) -> None
             f"create view bronze.{table} as select * from read_parquet("
             f"{quote(home.glob(table))}, union_by_name = true, hive_partitioning = true)"
         )
-    except duckdb.Error as error:
+    except _UNREADABLE as error:
         if file := _damaged(home, table):
             raise damaged_file(home, file, error) from None
         raise
@@ -266,8 +268,10 @@ def _is_damaged(file: Path) -> bool:
     try:
         pq.ParquetFile(file).close()
         with connect() as connection:  # it reads every value, and minds what Arrow does not
-            connection.execute(f"select count(columns(*)) from read_parquet({quote(str(file))})")
-    except (pa.ArrowException, OSError, duckdb.Error):
+            connection.execute(
+                f"select bit_xor(hash(columns(*))) from read_parquet({quote(str(file))})"
+            )
+    except (pa.ArrowException, OSError, *_UNREADABLE):
         return True
     return False
 

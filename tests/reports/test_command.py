@@ -41,10 +41,14 @@ NOBODY = 65534
 @pytest.fixture
 def home(published: Home, tmp_path: Path) -> Home:
     """The published home with an audit log of its own, from which ada may export too."""
-    copied = Home(Path(shutil.copytree(published.path, tmp_path / "home", symlinks=True)))
+    return of_ada(Home(Path(shutil.copytree(published.path, tmp_path / "home", symlinks=True))))
+
+
+def of_ada(home: Home) -> Home:
+    """A home that she may export from."""
     may = yaml.safe_dump({"may": {"export": ["ada", system_user()]}})
-    (copied.path / FILE).write_text(may, encoding="utf-8")
-    return copied
+    (home.path / FILE).write_text(may, encoding="utf-8")
+    return home
 
 
 def report(home: Home, *arguments: object) -> subprocess.CompletedProcess[bytes]:
@@ -226,7 +230,7 @@ def test_a_report_of_a_partner_is_of_its_own_file(home: Home, tmp_path: Path):
 
 
 def test_a_home_without_a_release_says_so(tmp_path: Path):
-    done = report(init_home(tmp_path / "new")[0], "access_overview")
+    done = report(of_ada(init_home(tmp_path / "new")[0]), "access_overview")
     assert done.stderr.decode() == (
         "REPORT_GENERATION_ERROR: nothing is published yet. Run: assay refresh\n"
     )
