@@ -217,3 +217,17 @@ def test_the_command_says_what_to_do(log: Home, witness: Path):
     assert done.exit_code == 1
     assert f"compared with {witness}" in done.stdout
     assert "fetch the last backup" in done.stdout.splitlines()[-1]
+
+
+def test_entries_that_expired_are_no_fault(log: Home):
+    """Their tombstone answers for them; what it does not name is missing all the same."""
+    rows = rows_of(log)
+    stone = {"count": 3, "last": 3, "last_hash": rows[2]["hash"]}
+    span = {"since": "2020-01-01T00:00:00+00:00", "until": "2020-01-02T00:00:00+00:00"}
+    audit.append(log, "retention", result_summary={"tombstone": stone | span})
+    files = entry_files(log)
+    for file in files[:3]:
+        file.unlink()
+    assert told(log) == []
+    files[3].unlink()
+    assert "entry 1 to 4 is missing" in told(log)
