@@ -139,7 +139,7 @@
 
     select
         *,
-        {{ last }} as {{ level }}
+        cast({{ last }} as int64) as {{ level }}
         {%- for name, more in within.items() %},
         case
             when
@@ -148,8 +148,8 @@
                 ({{ people }} = 0 or {{ people }} >= {{ k }})
                 {{ 'and ' if not loop.last }}
                 {%- endfor %}
-                then {{ last }}
-            else 0
+                then cast({{ last }} as int64)
+            else cast(0 as int64)
         end as {{ name }}_level
         {%- endfor %}
     from {{ state.relation }}

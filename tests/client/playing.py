@@ -174,7 +174,7 @@ def emitting(collector: Playing | str, **settings: Any) -> Iterator[Emitter]:
         emitter.close(2.0)
 
 
-def until(condition: Callable[[], object], seconds: float = 15.0) -> None:
+def until(condition: Callable[[], object], seconds: float = 60.0) -> None:
     """Wait for a condition. Fails where it does not come true in a time that is ample."""
     end = time.monotonic() + seconds
     while not condition():

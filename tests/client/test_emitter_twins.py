@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,7 @@ import test_emitter
 import test_emitter_events
 import test_emitter_processes
 import test_emitter_waiting
-from playing import (
-    emitting,
-    playing,
-)
+from playing import emitting, playing, until
 
 from loaders.client import Emitter, memory, outbox
 from loaders.client.batch import Batch
@@ -76,4 +74,6 @@ def test_a_twin_that_does_not_wait_as_it_is_asked_to(monkeypatch: pytest.MonkeyP
 
 def test_a_twin_that_does_not_notice_forks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setattr(Emitter, "_forked", lambda self: None)
+    patience = partial(until, seconds=5)  # it waits for what never comes
+    monkeypatch.setattr(test_emitter_processes, "until", patience)
     fails(test_emitter_processes.test_forks, False, tmp_path)

@@ -13,13 +13,11 @@ from pathlib import Path
 
 import failing_sqlite
 import sqlite_files
-from collecting import assert_balanced, landed_ids
+from collecting import PATIENCE, assert_balanced, landed_ids
 from failing_sqlite import Disk
-from spooling import drain, root_of, submission
+from spooling import drain, drain_of, root_of, submission
 
 from loaders.collector import spool as spools
-from loaders.collector.drain import Drain
-from loaders.collector.metrics import Metrics
 from loaders.collector.spool import Spool, UnavailableError
 from loaders.home import Home, init_home
 
@@ -88,10 +86,10 @@ def attempt(
     with Spool(root_of(home)) as spool:
         for step in range(4):
             if step == 2 and not spool.problem:
-                Drain(home, spool, Metrics()).once()
+                drain_of(home, spool).once()
             answered |= submitted(spool, [f"{name} {step} {n}" for n in range(5)])
         disk.fails = lambda _number, _operation: 0
-        until = time.monotonic() + 20
+        until = time.monotonic() + PATIENCE
         while not (last := submitted(spool, [f"{name} last"])):  # it recovers by itself
             assert time.monotonic() < until, spool.problem
             time.sleep(0.002)

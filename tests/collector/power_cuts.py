@@ -27,12 +27,10 @@ import sqlite_files
 from collecting import LONG, rows
 from losing_disk import LosingDisk
 from processes import in_child, tell
-from spooling import drain, root_of, submission
+from spooling import drain, drain_of, root_of, submission
 
 from loaders.books import read_books
 from loaders.collector import store
-from loaders.collector.drain import Drain
-from loaders.collector.metrics import Metrics
 from loaders.collector.spool import Spool
 from loaders.home import Home, init_home
 
@@ -156,7 +154,7 @@ def work(
                 begun += 1
                 send(spool, begun - 1)
                 if dice.random() < 0.25:
-                    Drain(home, spool, Metrics()).once()
+                    drain_of(home, spool).once()
     cut(disk, OVER)
     raise AssertionError
 

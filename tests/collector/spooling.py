@@ -11,9 +11,11 @@ from collecting import event, rows
 from loaders.collector.drain import Drain
 from loaders.collector.frames import Event, Origin
 from loaders.collector.metrics import Metrics
+from loaders.collector.ranges import Ranges
 from loaders.collector.replies import Reply
 from loaders.collector.spool import Spool, Submission
 from loaders.home import Home
+from loaders.landing.validator import Validator
 
 
 def submission(names: list[str], source: str = "web", key: str | None = None, **more: object):
@@ -25,9 +27,19 @@ def submission(names: list[str], source: str = "web", key: str | None = None, **
     return Submission(origin, events, b"body", Reply(len(raws), 0, [], "ab" * 16))
 
 
+_VALIDATORS: dict[str, dict[str, Validator]] = {}  # by residency and table
+
+
+def drain_of(home: Home, spool: Spool) -> Drain:
+    """Drains in this process, with the validators of all that drained here: they take long."""
+    landing = Ranges(home)
+    landing._validators = _VALIDATORS.setdefault(home.residency, {})
+    return Drain(home, spool, Metrics(), landing)
+
+
 def drain(home: Home, spool: Spool) -> None:
     """Land all there is."""
-    work = Drain(home, spool, Metrics())
+    work = drain_of(home, spool)
     for _ in range(1000):
         work.once()
         if not spool.waiting() and not spool.damaged_folders:

@@ -18,14 +18,12 @@ from typing import Any
 
 import pytest
 from collecting import LONG, assert_balanced, rows
-from spooling import drain, root_of, submission
+from spooling import drain, drain_of, root_of, submission
 
 from loaders import bronze
 from loaders.collector import spool as spools
 from loaders.collector import store
-from loaders.collector.drain import Drain
 from loaders.collector.frames import Event
-from loaders.collector.metrics import Metrics
 from loaders.collector.spool import Spool
 from loaders.home import Home, init_home
 from loaders.sinks import parquet
@@ -97,7 +95,7 @@ def end_often(home: Home, steps: Steps, ends: int, dice: random.Random) -> Count
                 sent.update({"attempts": len(names), "dead_letters": 1})
             steps.left = dice.randint(1, 9)
             try:
-                Drain(home, spool, Metrics()).once()
+                drain_of(home, spool).once()
             except EndedError:
                 continue
     steps.left = 0

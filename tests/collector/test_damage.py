@@ -12,12 +12,10 @@ from pathlib import Path
 
 import pytest
 from collecting import LONG, assert_balanced, event, rows, sums
-from spooling import damaged_letters, drain, root_of, submission
+from spooling import damaged_letters, drain, drain_of, root_of, submission
 
 from loaders.collector import store
 from loaders.collector.backlog import read_backlog
-from loaders.collector.drain import Drain
-from loaders.collector.metrics import Metrics
 from loaders.collector.spool import Spool
 from loaders.home import Home, init_home
 
@@ -211,7 +209,7 @@ def test_numbers_of_a_range_that_is_being_forgotten_are_not_given_again(home: Ho
     with Spool(root_of(home)) as spool:
         spool.submit(submission(["first"])).result()
         spool.drained = lambda *_: None
-        Drain(home, spool, Metrics()).once()
+        drain_of(home, spool).once()
         spool.do(lambda connection: store.forget(connection, [0, 1 << 60])).result()
     with Spool(root_of(home)) as spool:
         spool.submit(submission(["second"])).result()

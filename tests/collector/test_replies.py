@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from loaders.collector.tokens import Token, revoke_token
 from loaders.home import Home, init_home
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
+EAGER = [sys.executable, str(Path(__file__).with_name("eager_collect.py"))]
 
 
 @pytest.fixture(scope="module")
@@ -247,7 +249,7 @@ def test_not_ready_when_full(tmp_path: Path):
     blocked = home.bronze / ".staging"
     blocked.write_text("in the way of every batch")
     padded = [event(f"f{n}", user_agent="x" * 10_000) for n in range(60)]
-    with collecting(home, "--max-spool-mb", "1") as collector:
+    with collecting(home, "--max-spool-mb", "1", command=EAGER) as collector:
         assert collector.post(padded, bearer).status_code == 202
         reply = collector.post([event(f"g{n}", path="x" * 10_000) for n in range(60)], bearer)
         assert (reply.status_code, reply.json()["code"]) == (503, "EVENT_CAPTURE_FAILED")

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
+import pytest
 from collecting import PATIENCE, Collector, assert_balanced, collecting, event, rows, token
 from conftest import MODELS_ONLY, run_dbt
 
@@ -63,6 +64,7 @@ def test_a_number_that_is_missing_is_named(home: Home, tmp_path: Path) -> None:
     assert (gap.table_name, gap.first, gap.last) == ("attempts", 10, 10)
 
 
+@pytest.mark.usefixtures("access_alone")
 def test_what_a_producer_sent_is_in_the_loss_ledger(home: Home, tmp_path: Path) -> None:
     """From the numbers that clients give to the mart: all is accounted for, or its range named."""
     bearer = token(home)

@@ -4,10 +4,10 @@
     python steps.py kill|fail FOLDER compact TABLE
 
 A step is any call that changes the home: to open a file for writing, fsync, rename, make or remove.
-Attempt n lands FILE, or compacts TABLE, in FOLDER/<n>, a copy of FOLDER/template, and is stopped
-before its n-th step: `kill` ends the process as kill -9 does, `fail` makes that one call fail as on
-a full disk. The last attempt is the first that needs no n-th step. Prints one line per attempt: n
-and the step.
+FOLDER/<n> is what is left of FOLDER/template in which FILE is landed, or TABLE compacted, until the
+n-th step: `kill` leaves it as it is before that step, as kill -9 does, `fail` makes that one call
+fail as on a full disk. The last one is the first that needs no n-th step. Prints one line for each:
+n and the step. Of those that fail, each is tried with ASSAY_LONG=1, every third without.
 """
 
 import errno
@@ -28,21 +28,29 @@ from loaders.errors import AssayError
 from loaders.home import Home
 from loaders.landing.batches import land_file
 
+STRIDE = 1 if os.environ.get("ASSAY_LONG") == "1" else 3
 _CHANGES = {"os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.link", "os.truncate"}
 
 
 def stop_before(number: int, mode: str, home: Path, report: int) -> None:
     """Arrange that this process is stopped before its n-th change of the home."""
-    root, fsync, done = str(home), os.fsync, 0
+    done = 0
 
-    def step(name: str, path: str) -> None:
+    def step(what: str) -> None:
         nonlocal done
         done += 1
         if done == number:
-            os.write(report, f"{name} {path.removeprefix(root)}".encode())
+            os.write(report, what.encode())
             if mode == "kill":
                 os.kill(os.getpid(), signal.SIGKILL)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    before_each_step(home, step)
+
+
+def before_each_step(home: Path, step: Callable[[str], None]) -> None:
+    """Arrange that it is called, with what is to be done, before each change of the home."""
+    root, fsync = str(home), os.fsync
 
     def heard(event: str, arguments: tuple[Any, ...]) -> None:
         is_writing = (
@@ -51,11 +59,12 @@ def stop_before(number: int, mode: str, home: Path, report: int) -> None:
             and arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
         )
         if (event in _CHANGES or is_writing) and str(arguments[0]).startswith(root):
-            step(event, str(arguments[0]))
+            step(f"{event} {str(arguments[0]).removeprefix(root)}")
 
     def watched_fsync(file: Any) -> None:
         descriptor = file if isinstance(file, int) else file.fileno()
-        step("fsync", str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+        path = str(Path(f"/proc/self/fd/{descriptor}").readlink())
+        step(f"fsync {path.removeprefix(root)}")
         fsync(file)
 
     os.fsync = watched_fsync
@@ -86,15 +95,37 @@ def attempt(number: int, mode: str, home: Path, work: Callable[[Home], object]) 
 
 
 def main(mode: str, folder: Path, work: Callable[[Home], object]) -> None:
-    """Attempt until nothing is left to stop. The parent does no work, so forking it is safe."""
+    """Stop it everywhere."""
     load_contracts()
-    stopped, number = "yes", 0
-    while stopped:
-        number += 1
+    if mode == "kill":
+        kill_everywhere(folder, work)
+        return
+    stopped, number = "yes", 1 - STRIDE
+    while stopped:  # this process does no work, so forking it is safe
+        number += STRIDE
         home = folder / str(number)
         shutil.copytree(folder / "template", home)
         stopped = attempt(number, mode, home, work)
         print(number, stopped, flush=True)
+
+
+def kill_everywhere(folder: Path, work: Callable[[Home], object]) -> None:
+    """Work once, with a copy of the home before each step: that is all that is left by a kill -9.
+
+    What was written is with the system by then, and locks are of the process.
+    """
+    home, number = folder / "working", 0
+    shutil.copytree(folder / "template", home)
+
+    def copy(what: str) -> None:
+        nonlocal number
+        number += 1
+        shutil.copytree(home, folder / str(number))
+        print(number, what, flush=True)
+
+    before_each_step(home, copy)
+    work(Home(home))
+    copy("")
 
 
 if __name__ == "__main__":

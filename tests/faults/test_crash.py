@@ -20,6 +20,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from kept_validator import one_validator
+from steps import STRIDE
 
 from loaders import bronze
 from loaders.books import read_books
@@ -27,11 +29,13 @@ from loaders.demo import write_demo
 from loaders.home import Home, init_home
 from loaders.landing.batches import land_file
 
+__all__ = ["one_validator"]  # a fixture
+
 pytestmark = pytest.mark.slow
 
 BIN = Path(sys.executable).parent
-KILLS = 200 if os.environ.get("ASSAY_LONG") == "1" else 10
-EVENTS = 40_000 if KILLS > 100 else 12_000
+KILLS = 200 if os.environ.get("ASSAY_LONG") == "1" else 6
+EVENTS = 40_000 if KILLS > 100 else 6_000
 BROKEN_EVERY = 1_000
 
 Seen = tuple[int, int, int]  # rows, dead letters and ledger lines that a reader finds
@@ -176,10 +180,15 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, s
     return said
 
 
+def parted(line: str) -> tuple[str, str, str]:
+    """A line of steps.py: number and step."""
+    return line.partition(" ")
+
+
 def at_step(stopped: dict[str, tuple[Path, str]], mode: str, step: str) -> Path:
     """The home of the landing that was stopped before the first step that begins like this."""
     folder, said = stopped[mode]
-    lines = [line.partition(" ") for line in said.splitlines()]
+    lines = map(parted, said.splitlines())
     return folder / next(number for number, _, found in lines if found.startswith(step))
 
 
@@ -219,18 +228,20 @@ def test_what_a_killed_landing_read_goes_too(tmp_path: Path):
 
 @pytest.mark.parametrize("mode", ["kill", "fail"])
 def test_stop_before_every_step(stopped: dict[str, tuple[Path, str]], mode: str):
-    """Killed before each call that changes the home, or told that the disk is full by each.
+    """Killed before each call that changes the home, or told by some that the disk is full.
 
-    A batch that was there before stays as it is.
+    A batch that was there before stays as it is. With ASSAY_LONG=1 each of them fails.
     """
     folder, said = stopped[mode]
-    steps = [line.partition(" ")[2] for line in said.splitlines()]
-    assert len(steps) > 40
-    assert sum(step.startswith("fsync ") for step in steps) > 10
-    assert sum(step.startswith("os.rename ") for step in steps) == 4
+    steps = {int(number): step for number, _, step in map(parted, said.splitlines())}
+    share = 1 if mode == "kill" else STRIDE
+    assert len(steps) > 40 / share
+    assert sum(step.startswith("fsync ") for step in steps.values()) > 10 / share
+    if share == 1:
+        assert sum(step.startswith("os.rename ") for step in steps.values()) == 4
 
     outcomes: Counter[Seen] = Counter()
-    for number, step in enumerate(steps, 1):
+    for number, step in steps.items():
         home, where = Home(folder / str(number)), f"{mode} before step {number}: {step}"
         assert seen(home)[2] == 1 or seen(home) == WHOLE, where
         bronze.recover(home)
@@ -245,5 +256,5 @@ def test_stop_before_every_step(stopped: dict[str, tuple[Path, str]], mode: str)
         f"{mode}: {len(steps) - 1} steps, {outcomes[BEFORE]} without the batch, "
         f"{outcomes[WHOLE]} with it"
     )
-    assert outcomes[BEFORE] > 20
-    assert outcomes[WHOLE] > 10
+    assert outcomes[BEFORE] > 20 / share
+    assert outcomes[WHOLE] > 10 / share

@@ -18,12 +18,15 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 from failing_disk import BROKEN, FULL, FailingDisk
+from kept_validator import one_validator
 
 from loaders import books
 from loaders.cli import main
 from loaders.durable import durable_rename
 from loaders.home import Home, init_home
 from loaders.sinks.parquet import ParquetSink
+
+__all__ = ["one_validator"]  # a fixture
 
 pytestmark = pytest.mark.slow
 

@@ -14,12 +14,15 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from hostile_inputs import KINDS, Hostile, good, make, make_big
+from kept_validator import one_validator
 
 from loaders import books
 from loaders.errors import AssayError
 from loaders.home import Home, bronze_reader
 from loaders.landing.batches import LandingResult, land_file
 from loaders.project import PROJECT
+
+__all__ = ["one_validator"]  # a fixture
 
 BATCH = 2 * KINDS
 BATCHES = range(2_000 // BATCH + 1 if os.environ.get("ASSAY_LONG") else 3)

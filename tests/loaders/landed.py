@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+from forked_assay import forked_assay
 
 from loaders.home import Home
 
@@ -29,16 +30,20 @@ _PROGRESS = re.compile(r": \d+%?$")
 def assay(
     *arguments: object, home: Home | Path | None = None, stdin: bytes = b"", **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run `assay` as a user does. Nothing of the caller's ASSAY_ variables reaches it."""
+    """Run `assay` as a user does. Nothing of the caller's ASSAY_ variables reaches it.
+
+    What Python reads of the environment when it begins, such as a time zone or where modules are,
+    is given to a new one.
+    """
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("ASSAY_")}
     where = ["--home", str(home.path if isinstance(home, Home) else home)] if home else []
-    result = subprocess.run(
-        [str(ASSAY), *map(str, arguments), *where],
-        env={**inherited, **environment},
-        input=stdin,
-        capture_output=True,
-        check=False,
-    )
+    words, given = [*map(str, arguments), *where], {**inherited, **environment}
+    if all(name.startswith("ASSAY_") for name in environment):
+        result = forked_assay(words, given, stdin)
+    else:
+        result = subprocess.run(
+            [str(ASSAY), *words], env=given, input=stdin, capture_output=True, check=False
+        )
     return subprocess.CompletedProcess(
         result.args, result.returncode, result.stdout.decode(), result.stderr.decode()
     )

@@ -243,7 +243,6 @@ def test_a_home_never_changes_where_it_lands(away: Home, home: Home):
 @pytest.mark.parametrize(
     "command",
     [
-        ["publish"],
         ["refresh"],
         ["check"],
         ["rebuild", "attempts_daily", "--from", "2026-05-01", "--to", "2026-05-01"],

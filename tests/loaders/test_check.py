@@ -14,6 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from kept_validator import one_validator
 from landed import ATTEMPT, assay, batch_files, bronze_rows, says_one_line
 
 from loaders.checks import RESULTS, CheckResult, check
@@ -24,6 +25,8 @@ from loaders.erasure.subject import Subject
 from loaders.errors import AssayError
 from loaders.home import Home
 from loaders.landing.batches import LandingResult, land_file
+
+__all__ = ["one_validator"]  # a fixture
 
 ROWS = 20
 PEOPLE = [f"planted.person.{n}@mail.example" for n in range(ROWS)]

@@ -6,12 +6,15 @@ import json
 from typing import Any
 
 import pytest
+from kept_validator import one_validator
 from landed import bronze_rows
 from samples import MARK, as_lines
 
 from loaders.contracts import contract_of
 from loaders.home import Home
 from loaders.landing.batches import LandingResult, land_file
+
+__all__ = ["one_validator"]  # a fixture
 
 SUBMITTED = {
     "event_id": "e1",

@@ -317,9 +317,16 @@ def test_dbt_without_a_home_says_so_in_one_line(tmp_path: Path):
     assert not nowhere.exists()
 
 
+# Each asks for rows that break a rule: where there are none, it is green whatever it says.
+OF_ROWS = (
+    *("accepted_values", "day_grain", "filled", "k_anonymous", "not_null", "one_key"),
+    *("relationships", "unique", "unique_rows"),
+)
+
+
 def test_dbt_builds_a_fresh_home(home: Home):
     """Green, with every mart there and empty, whatever the clock of the machine says."""
-    run_dbt(home, "build", TZ="Asia/Tokyo")
+    run_dbt(home, "build", "--exclude", *(f"test_name:{name}" for name in OF_ROWS), TZ="Asia/Tokyo")
     with duckdb.connect(str(home.warehouse), read_only=True) as warehouse:
         marts = warehouse.execute(
             "select table_name from information_schema.tables where table_schema = 'gold'"

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from loaders.demo import write_demo
+from loaders.demo.attempts import write_attempts
 from loaders.demo.texts import TEXTS, UNKNOWN_TEXTS
 
 EVENTS = 20_000
@@ -129,7 +130,7 @@ def test_too_few_events_are_refused(tmp_path):
 
 @pytest.mark.parametrize(("number", "days"), [(1_000, 3), (100_000, 4)])
 def test_rate_does_not_depend_on_size(tmp_path, number, days):
-    key = write_demo(tmp_path, number, 1, END)["attempts"]
+    key = write_attempts(tmp_path, number, 1, END)
     assert key["days"] == days
     assert key["distinct_events"] == number
     assert key["storm"]["most_errors_in_another_hour"] <= 70

@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 
 import pytest
+from kept_validator import one_validator
 from landed import (
     ATTEMPT,
     assay,
@@ -17,6 +18,8 @@ from samples import FORMATS, ROWS, Row, as_lines, as_parquet, land, only_sent
 
 from loaders.errors import AssayError
 from loaders.home import Home, init_home
+
+__all__ = ["one_validator"]  # a fixture
 
 
 @pytest.fixture(scope="module")

@@ -9,12 +9,15 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from dbt_common.exceptions import DbtRuntimeError
+from kept_validator import one_validator
 from landed import ATTEMPT, assay
 
 from loaders.dbt_home import Plugin
 from loaders.gaps import read_gaps
 from loaders.home import Home, init_home
 from loaders.landing.batches import land_file
+
+__all__ = ["one_validator"]  # a fixture
 
 
 @pytest.fixture

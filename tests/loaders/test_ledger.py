@@ -14,10 +14,13 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 from conftest import Demo
+from kept_validator import one_validator
 from landed import ATTEMPT, assay, batch_files, bronze_rows
 
 from loaders.home import Home
 from loaders.landing.batches import land_file
+
+__all__ = ["one_validator"]  # a fixture
 
 
 @pytest.fixture

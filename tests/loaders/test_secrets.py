@@ -286,7 +286,6 @@ def test_card_numbers_go_wherever_they_stand(rng, before: str) -> None:
     assert Cutter().text(f"x {wrong} end") == f"x {wrong} end"
 
 
-@pytest.mark.timeout(60)
 @pytest.mark.parametrize(
     "text",
     [
@@ -305,5 +304,8 @@ def test_card_numbers_go_wherever_they_stand(rng, before: str) -> None:
     ids=lambda text: text[:12],
 )
 def test_hostile_texts_take_linear_time(text: str) -> None:
-    """A million characters of what tempts a regular expression to go back take seconds."""
+    """A million characters of what tempts a regular expression to go back take seconds.
+
+    Where they do not, they take days, so the time that any test has is enough to tell.
+    """
     Cutter().text(text)

@@ -36,6 +36,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
     with pytest.MonkeyPatch.context() as patch, StandIn(CLOUD_PROJECT) as standin:
         patch.setenv("BIGQUERY_EMULATOR_HOST", standin.endpoint)
         home = bigquery_home(tmp_path_factory.mktemp("analysis") / "home")
+        standin.analyze_only = True  # there are keys; no model or seed gets rows
         yield standin, home
 
 

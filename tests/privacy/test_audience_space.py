@@ -88,8 +88,8 @@ def test_a_total_over_three_partners_gives_the_third_away(
     marts = models_of("gold")
     declared = marts[TREND] | {"config": {"meta": {"audience": "partner"}}}
     monkeypatch.setattr(audiences, "models_of", lambda _: marts | {TREND: declared})
-    rows = audiences._rows
-    monkeypatch.setattr(audiences, "_rows", lambda m, h: "true" if m == TREND else rows(m, h))
+    is_parted = audiences.is_parted
+    monkeypatch.setattr(audiences, "is_parted", lambda mart: mart != TREND and is_parted(mart))
     small = 0
     for _ in range(TABLES):
         found = audit(home, published(home, models, dice), MARTS | {TREND: TOTAL})
@@ -102,8 +102,8 @@ def test_a_total_over_three_partners_gives_the_third_away(
 def test_rows_of_others_are_seen(
     home: Home, models: dict[str, Any], dice: random.Random, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The planted fault: no filter."""
-    monkeypatch.setattr(audiences, "_rows", lambda *_: "true")
+    """The planted fault: each partner gets all rows."""
+    monkeypatch.setattr(audiences, "is_parted", lambda _: False)
     assert audit(home, published(home, models, dice), MARTS).of_others > 0
 
 

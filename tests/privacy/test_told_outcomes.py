@@ -71,9 +71,9 @@ VALUES: dict[str, list[Callable[[Row], bool]]] = {
 # Each figure is hidden where it is small itself, and nothing else is asked.
 PER_CELL = (
     r"min\(\w+_level\) >= \d+\s+then count\(case when (.*?) then 1 end\)",
-    r"count(distinct case when \1 then subject_key end) not between 1 and 9 "
-    r"and count(distinct case when not coalesce(\1, false) then subject_key end) not between 1 and 9"
-    r" then count(case when \1 then 1 end)",
+    r"count(distinct case when \1 then subject_key end) not between 1 and 9 and "
+    r"count(distinct case when not coalesce(\1, false) then subject_key end) not between 1 and 9 "
+    r"then count(case when \1 then 1 end)",
 )
 
 

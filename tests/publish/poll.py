@@ -2,11 +2,13 @@
 
     python poll.py PUBLISHED_FILE STOP_FILE kept|fresh
 
-`kept` keeps its connection open, `fresh` opens one for each poll. Prints one JSON object: how often
-it polled, the builds it saw, and everything that went wrong. Runs in any DuckDB from 1.4 on.
+`kept` keeps its connection open, `fresh` opens one for each poll. The newest build that it saw is
+in a file beside STOP_FILE, named by the process. Prints one JSON object: how often it polled, the
+builds it saw, and everything that went wrong. Runs in any DuckDB from 1.4 on.
 """
 
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -23,6 +25,7 @@ def main(published: str, stop: Path, mode: str) -> None:
     seen: list[int] = []
     wrong: list[str] = []
     polls = mixed = 0
+    note = stop.with_name(f"seen-{os.getpid()}")
     connection = duckdb.connect(published, read_only=True)
     stopped = False
     while not stopped:  # so it polls once at least
@@ -49,6 +52,7 @@ def main(published: str, stop: Path, mode: str) -> None:
             wrong.append(f"back from build {seen[-1]} to {rows[0][1]}")
         if not seen or rows[0][1] != seen[-1]:
             seen.append(rows[0][1])
+            note.write_text(str(seen[-1]))
     facts = {"duckdb": duckdb.__version__, "polls": polls, "seen": seen, "wrong": wrong}
     print(json.dumps({**facts, "queries_across_two_releases": mixed}))
 

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 import yaml
-from conftest import PROJECT, Demo, dbt_environment
+from conftest import MODELS_ONLY, PROJECT, Demo, run_dbt
+from forked_refresh import forked
 
 from loaders.errors import AssayError
+from loaders.gold.dbt_run import run_dbt as run_build
 from loaders.gold.publish import current_release, publish
-from loaders.gold.refresh import CADENCES
-from loaders.home import Home
+from loaders.gold.refresh import CADENCES, refresh
+from loaders.home import Home, init_home
 from loaders.landing.batches import land_file
 
 Nodes = dict[str, dict[str, Any]]
-Run = Callable[[str, str | None], str | None]
+Run = Callable[[str, str], str | None]
 
 # Broken and mended in a way that only a test of the mart itself sees.
 MART = "gold.deposit_attempts_daily"
@@ -104,32 +102,33 @@ def test_a_fact_without_its_tag_is_seen(nodes: Nodes):
 
 
 @pytest.fixture(scope="module")
-def home(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """The built demo, to change."""
-    path = tmp_path_factory.mktemp("cadences") / "home"
-    skip = shutil.ignore_patterns("demo", "target", "logs")
-    return Home(Path(shutil.copytree(demo.home.path, path, ignore=skip)))
+def home(demo: Demo, access_alone: None, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """The attempts of the demo, built, to change."""
+    made = init_home(tmp_path_factory.mktemp("cadences") / "home")[0]
+    for file in demo.files:
+        land_file(made, "attempts", file)
+    for file in sorted((demo.home.path / "demo").glob("deposit_attempts-*")):
+        land_file(made, "deposit_attempts", file)
+    run_dbt(made, "build", *MODELS_ONLY)
+    return made
 
 
 @pytest.fixture(scope="module")
-def run(home: Home) -> Iterator[Run]:
+def run(home: Home, access_alone: None) -> Run:
     """Refreshes the home or builds a model of it, and says what failed."""
-    with subprocess.Popen(
-        [sys.executable, Path(__file__).with_name("warm_refreshes.py"), home.path],
-        env={**os.environ, **dbt_environment(home.path)},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdin
-        assert process.stdout
 
-        def told(what: str, name: str | None) -> str | None:
-            print(json.dumps([what, name]), file=process.stdin, flush=True)
-            return json.loads(process.stdout.readline())["failed"]
+    def told(what: str, name: str) -> str | None:
+        try:
+            if what == "refresh":
+                refresh(home, name, dbt=forked)
+            else:
+                leave_out = ["--exclude-resource-type", "unit_test"]
+                run_build(home, ["build", "--select", name, *leave_out], forked)
+        except AssayError as error:
+            return str(error)
+        return None
 
-        yield told
-        process.stdin.close()
+    return told
 
 
 def test_a_day_that_grows_between_two_cadences_is_of_one_state(

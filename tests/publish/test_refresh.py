@@ -12,6 +12,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from conftest import dbt_environment
+from forked_refresh import forked
 
 from loaders.errors import AssayError
 from loaders.gold.publish import current_release
@@ -47,7 +48,7 @@ def runs(home: Home) -> list[tuple[str, str, str | None]]:
 
 def test_green_builds_are_published_and_all_are_recorded(landed: Home):
     """Gold is there for readers, and both stages are in bronze."""
-    release = refresh(landed)
+    release = refresh(landed, dbt=forked)
     assert release.rows["attempts_daily"] == 1
     assert runs(landed) == [("build", "succeeded", None), ("publish", "succeeded", None)]
     with duckdb.connect(str(landed.published_file), read_only=True) as reader:

@@ -121,7 +121,7 @@ def test_rounds_go_on_past_a_failure_and_end_in_order(
         await_a_round(landed)
         time.sleep(dice.uniform(0, 2))
         process.send_signal(signal.SIGTERM)
-        rest, errors = process.communicate(timeout=120)
+        rest, errors = process.communicate(timeout=400)
     assert process.returncode == 0
     assert all(LINE.fullmatch(line) for line in rest.splitlines(keepends=True))
     assert "mail.example" not in rest + errors

@@ -26,16 +26,16 @@ claims as (
 counted as (
 
     {% for dimension in dimensions -%}
+        {%- set keys = ['claimed_month', dimension] -%}
         select
             claimed_month as period_start,
             '{{ dimension }}' as dimension,
             {{ dimension }} as value,
-            {{ claim_measures(['claimed_month', dimension]) }},
-            {{ told_part('suspicion', 'not is_fraud', ['claimed_month', dimension], 'errors') }}
-                as honest_claims,
-            {{ told_part('suspicion', 'not is_fraud and is_flagged', ['claimed_month', dimension], 'errors') }}
+            {{ claim_measures(keys) }},
+            {{ told_part('suspicion', 'not is_fraud', keys, 'errors') }} as honest_claims,
+            {{ told_part('suspicion', 'not is_fraud and is_flagged', keys, 'errors') }}
                 as false_positives,
-            {{ told_part('suspicion', 'is_fraud and not is_flagged', ['claimed_month', dimension], 'errors') }}
+            {{ told_part('suspicion', 'is_fraud and not is_flagged', keys, 'errors') }}
                 as false_negatives
         from claims
         group by claimed_month, {{ dimension }}

@@ -96,7 +96,8 @@ peers as (
                     rated.claim_type,
                     rivals.{{ measure }} is null
                 order by rivals.claims desc
-            ) as {{ measure }}_place{{ ',' if not loop.last }}
+            ) as {{ measure }}_place
+            {%- if not loop.last %},{% endif %}
         {%- endfor %}
     from rated
     inner join rated as rivals
@@ -121,7 +122,8 @@ compared as (
             count({{ measure }}__value) - 1 as {{ measure }}_peers,
             2 * max({{ measure }}_claims)
             <= sum(case when {{ measure }}_place != 2 then {{ measure }}_claims end)
-                as {{ measure }}_is_of_many{{ ',' if not loop.last }}
+                as {{ measure }}_is_of_many
+            {%- if not loop.last %},{% endif %}
         {%- endfor %}
     from peers
     group by {{ keys | join(', ') }}

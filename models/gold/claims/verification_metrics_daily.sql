@@ -78,9 +78,9 @@ days as (
         {%- for result in results %}
             case
                 when
-                    {% for each in results -%}
+                    {%- for each in results %}
                         ({{ each }} = 0 or {{ each }}_people >= {{ var('k') }})
-                        {{ 'and ' if not loop.last }}
+                        {%- if not loop.last %} and{% endif %}
                     {%- endfor %}
                     then {{ result }}
             end as {{ result }},

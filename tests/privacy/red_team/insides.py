@@ -140,9 +140,10 @@ def all_of_a_cell_are_the_same(gold: Gold) -> Finding:
     return Finding(found > 0, f"{found} of {cells} cells that tell it")
 
 
-# Of each mart: parts that are told beside the whole that they are of. Not here, since docs/privacy.md
-# promises nothing of them: steps of the funnel of registrations, calls of companies, and how far our
-# services have come, such as payments that were captured and bets that were settled.
+# Of each mart: parts that are told beside the whole that they are of. Not here, since
+# docs/privacy.md promises nothing of them: steps of the funnel of registrations, calls of
+# companies, and how far our services have come, such as payments that were captured and bets that
+# were settled.
 PARTS = {
     "gold.attempts_daily": [("errors", "attempts")],
     "gold.attempts_hourly": [("errors", "attempts")],

@@ -107,7 +107,7 @@ MUTATIONS = [
     Mutation(
         "shown_part",
         "payments_hourly",
-        r"(case when is_captured and is_refunded then user_key end\)|case when is_refunded then user_key end\)) >= 10",
+        r"(is_refunded(?:, false\))? then user_key end\)) >= 10",
         r"\1 >= 1",
         (),
         parts_of_claims,
