@@ -27,7 +27,7 @@ FACT, DAYS, HOURS = (
 DAY = datetime(2026, 3, 2)
 
 Row = dict[str, Any]
-Sets = list[frozenset[int]]
+Ones = frozenset[int]
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,11 @@ def models() -> dict[str, Any]:
 def random_calls(dice: random.Random) -> list[Row]:
     """Calls of partners large and small, some hours and some answers of which are rare."""
     rows: list[Row] = []
-    for partner, size in (("p1", 400), ("p2", dice.choice((20, 200))), ("p3", dice.choice((4, 60)))):
+    for partner, size in (
+        ("p1", 400),
+        ("p2", dice.choice((20, 200))),
+        ("p3", dice.choice((4, 60))),
+    ):
         for _ in range(size):
             status = dice.choices((200, 404, 503, None), (20, 3, 1, 1))[0]
             is_call = dice.random() < 0.8
@@ -81,14 +85,14 @@ def labelled(home: Home, models: dict[str, Any], calls: list[Row]) -> tuple[list
     return list(fact), list(hours)
 
 
-def told(rows: list[Row], keys: tuple[str, ...]) -> Iterator[tuple[tuple[Any, ...], frozenset[int]]]:
+def told(rows: list[Row], keys: tuple[str, ...]) -> Iterator[tuple[tuple[Any, ...], Ones]]:
     """Each cell, and the rows that its numbers count."""
     for cell in {tuple(row[key] for key in keys) for row in rows}:
         counted = [n for n, row in enumerate(rows) if tuple(row[key] for key in keys) == cell]
         yield cell, frozenset(rows[n]["number"] for n in counted)
 
 
-def small(rows: list[Row], sets: Sets) -> int:
+def small(rows: list[Row], sets: list[Ones]) -> int:
     """How many sets that no number tells apart are of few people and few calls."""
     people = {row["number"]: row["subject_key"] for row in rows}
     return sum(
