@@ -148,11 +148,11 @@ quiet as (
     select
         gaps.period_start,
         gaps.source,
+        gaps.updated_at,
         'query' as action,
         case when gaps.missing_minutes = 0 then 0 end as entries,
         case when gaps.missing_minutes = 0 then 0 end as refused,
-        cast(null as int64) as records,
-        gaps.updated_at
+        cast(null as int64) as records
     from gaps
     left join counted
         on
@@ -164,9 +164,25 @@ quiet as (
 
 told as (
 
-    select * from counted
+    select
+        period_start,
+        source,
+        action,
+        entries,
+        refused,
+        records,
+        updated_at
+    from counted
     union all
-    select * from quiet
+    select
+        period_start,
+        source,
+        action,
+        entries,
+        refused,
+        records,
+        updated_at
+    from quiet
 
 ),
 
@@ -179,9 +195,9 @@ activity as (
         told.entries,
         told.refused,
         told.records,
+        told.updated_at,
         gaps.missing_minutes,
-        coalesce(gaps.missing_minutes, 0) = 0 as is_covered,
-        told.updated_at
+        coalesce(gaps.missing_minutes, 0) = 0 as is_covered
     from told
     left join gaps on {{ same('told', 'gaps', ['period_start', 'source']) }}
 
