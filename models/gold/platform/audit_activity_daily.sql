@@ -18,9 +18,9 @@ counted as (
         period_start,
         source,
         action,
+        cast(sum(records) as int64) as records,
         count(*) as entries,
         count(case when is_refused then 1 end) as refused,
-        cast(sum(records) as int64) as records,
         max(recorded_at) as updated_at
     from log_entries
     group by period_start, source, action
@@ -129,16 +129,27 @@ covered as (
 
 ),
 
-gaps as (
+spans as (
 
     select
         due.period_start,
         due.source,
         due.updated_at,
-        cast(round(({{ seconds_between('due.due_from', 'due.due_to') }}
-        - coalesce(covered.seconds_covered, 0)) / 60) as int64) as missing_minutes
+        coalesce(covered.seconds_covered, 0) as seconds_covered,
+        {{ seconds_between('due.due_from', 'due.due_to') }} as seconds_due
     from due
     left join covered on {{ same('due', 'covered', ['period_start', 'source']) }}
+
+),
+
+gaps as (
+
+    select
+        period_start,
+        source,
+        updated_at,
+        cast(round((seconds_due - seconds_covered) / 60) as int64) as missing_minutes
+    from spans
 
 ),
 
@@ -149,10 +160,10 @@ quiet as (
         gaps.period_start,
         gaps.source,
         gaps.updated_at,
-        'query' as action,
+        'query' as quiet_action,
+        cast(null as int64) as records,
         case when gaps.missing_minutes = 0 then 0 end as entries,
-        case when gaps.missing_minutes = 0 then 0 end as refused,
-        cast(null as int64) as records
+        case when gaps.missing_minutes = 0 then 0 end as refused
     from gaps
     left join counted
         on
@@ -177,7 +188,7 @@ told as (
     select
         period_start,
         source,
-        action,
+        quiet_action,
         entries,
         refused,
         records,
