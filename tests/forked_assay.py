@@ -17,6 +17,8 @@ from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
 
+from loaders.cli import main
+
 # What a command imports when it is run: once here, and not in each child.
 _LOADED_LATE = {"check": "great_expectations", "land": "pandas"}
 _ONE_AT_A_TIME = threading.Lock()
@@ -57,7 +59,6 @@ def _server() -> subprocess.Popen[str]:
 def _serve() -> None:
     """Fork a child for every request, and answer with its exit code."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"  # as a check says it before that import
-    importlib.import_module("loaders.cli")
     for line in os.fdopen(os.dup(0)):
         request = json.loads(line)
         for late in set(request["arguments"]) & _LOADED_LATE.keys():
@@ -71,8 +72,6 @@ def _serve() -> None:
 def _run(
     arguments: list[str], environment: dict[str, str], folder: str, umask: int, files: list[str]
 ) -> Any:
-    from loaders.cli import main  # noqa: PLC0415 - imported long ago, where this is run
-
     for number, file in enumerate(files):
         os.dup2(os.open(file, os.O_RDWR | os.O_CREAT), number)
     os.environ.clear()

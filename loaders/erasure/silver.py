@@ -169,8 +169,9 @@ def _tables(warehouse: duckdb.DuckDBPyConnection) -> Iterator[Table]:
                     by_class.setdefault(said, []).append(column["name"])
             pseudonyms, ids = by_class.get("pseudonym", []), by_class.get("identifier", [])
             if pseudonyms or ids:
-                is_published = "is_published" in found
-                day = model["config"]["partition_by"]["field"] if is_published else None
+                # A fact that every build makes anew has no days of its own.
+                parted = model.get("config", {}).get("partition_by", {})
+                day = parted.get("field") if "is_published" in found else None
                 yield Table(f"{layer}.{name}", frozenset(found), tuple(pseudonyms), tuple(ids), day)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import re
@@ -15,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from loaders.contracts import load_contracts
+from loaders.erasure.encoded import decoded, encoded_forms
 from loaders.errors import AssayError
 from loaders.gold.marts import models_of
 from loaders.vault import Key
@@ -66,9 +66,8 @@ class Subject:
 
     @cached_property
     def text_pattern(self) -> str | None:
-        """The value within texts, also encoded, as RE2; None where it is too short for that."""
-        found = [pattern for value in self.values for pattern in self._in_texts(value)]
-        return "|".join(found) or None
+        """The value within texts, as RE2; None where it is too short for that."""
+        return "|".join(map(self._in_texts, self._spelled)) or None
 
     def is_in(self, data: bytes) -> bool:
         """Whether bytes hold the value: as it is, in UTF-16, percent-encoded, base64 or hex."""
@@ -78,20 +77,34 @@ class Subject:
         """Which of many texts, as bytes, hold it so; a null holds nothing."""
         if self.text_pattern is None:
             return pa.array([False] * len(texts), pa.bool_())
-        found = _found(texts, self.text_pattern)
         # UTF-16 has a zero beside each letter that the pattern knows.
         without = pc.replace_substring(texts, "\0", "")
-        found = pc.or_(found, _found(without, self.text_pattern))
-        return pc.fill_null(found, fill_value=False)
+        return pc.or_(self._holding(texts), self._holding(without))
 
     def matches(self, column: pa.ChunkedArray, is_own: bool) -> pa.ChunkedArray:
         """Which values of a column of texts hold the value."""
-        pattern = self.column_pattern if is_own else self.text_pattern
-        if is_own and self.text_pattern:
-            pattern = f"{pattern}|{self.text_pattern}"
-        if pattern is None:
-            return pa.chunked_array([pa.array([False] * len(column), pa.bool_())])
-        return pc.fill_null(_found(column, pattern), False)
+        found = pa.chunked_array([pa.array([False] * len(column), pa.bool_())])
+        if is_own:
+            found = pc.fill_null(_found(column, self.column_pattern), False)
+        if self.text_pattern:
+            found = pc.or_(found, self._holding(column))
+        return found
+
+    def _holding(self, texts: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+        """Which texts hold the value as it is, or encoded: these few are decoded to be sure."""
+        assert self.text_pattern
+        plain = pc.fill_null(_found(texts, self.text_pattern), False)
+        spelled = sorted(set().union(*self._spelled.values()))
+        forms = [form for text in spelled for form in encoded_forms(text)]
+        maybe = pc.fill_null(_found(texts, "|".join(map(re.escape, forms))), False)
+        sure = pc.and_(maybe, pc.invert(plain)).to_pylist()
+        for place, is_open in enumerate(sure):
+            if is_open:
+                text = texts[place].as_py()
+                said = list(decoded(text.encode() if isinstance(text, str) else text, forms))
+                found = _found(pa.array(said, pa.large_binary()), self.text_pattern)
+                sure[place] = bool(pc.any(found).as_py())
+        return pc.or_(plain, pa.array(sure, pa.bool_()))
 
     def pseudonyms(self, keys: list[Key]) -> set[str]:
         """Those of all domains of silver in which the kind is hashed, under every key."""
@@ -113,24 +126,28 @@ class Subject:
             return {_digits(value)}
         return {value.strip(), _squeezed(value)}
 
-    def _in_texts(self, value: str) -> list[str]:
+    @cached_property
+    def _spelled(self) -> dict[str, set[str]]:
+        """How each value is written that is long enough to be looked for in texts."""
+        spelled = {
+            value: {value, _digits(value)}
+            if self.kind == PHONE
+            else {value, value.lower(), value.upper(), _squeezed(value)}
+            for value in self.values
+        }
+        return {v: texts for v, texts in spelled.items() if min(map(len, texts)) >= SHORTEST}
+
+    def _in_texts(self, value: str) -> str:
         if self.kind == PHONE:
-            digits = _digits(value)
-            spelled = _BETWEEN_DIGITS.join(digits)
-            plain = [rf"(?:^|[^0-9])(?:%2[Bb])?{spelled}(?:$|[^0-9])"]
-            spellings = {value, digits}
-        else:
-            spellings = {value, value.lower(), value.upper(), _squeezed(value)}
-            escaped = {
-                form
-                for text in spellings
-                for form in (text, quote(text, safe=""), quote(text), *_in_json(text))
-            }
-            listed = "|".join(map(re.escape, sorted(escaped)))
-            plain = [f"{_BEFORE}(?:{listed}){_AFTER}"]
-        if min(map(len, spellings)) < SHORTEST:
-            return []
-        return [*plain, *(re.escape(form) for text in sorted(spellings) for form in _hidden(text))]
+            spelled = _BETWEEN_DIGITS.join(_digits(value))
+            return rf"(?:^|[^0-9])(?:%2[Bb])?{spelled}(?:$|[^0-9])"
+        escaped = {
+            form
+            for text in self._spelled[value]
+            for form in (text, quote(text, safe=""), quote(text), *_in_json(text))
+        }
+        listed = "|".join(map(re.escape, sorted(escaped)))
+        return f"{_BEFORE}(?:{listed}){_AFTER}"
 
 
 def _found(texts: pa.Array | pa.ChunkedArray, pattern: str) -> pa.Array | pa.ChunkedArray:
@@ -172,17 +189,6 @@ def _in_json(text: str) -> list[str]:
     plain = json.dumps(text)[1:-1]
     escaped = "".join(c if c.isalnum() and c.isascii() else f"\\u{ord(c):04x}" for c in text)
     return [plain, escaped, plain.replace("@", "\\u0040")]
-
-
-def _hidden(text: str) -> list[str]:
-    """Hex, and base64 at any place of a longer text: what there can be no edge around."""
-    data = text.encode()
-    found = [data.hex()]
-    for before in range(3):
-        whole = len(data) + before - (len(data) + before) % 3
-        encoded = base64.b64encode(bytes(before) + data[: whole - before]).decode()
-        found.append(encoded[4 if before else 0 :])
-    return [form for form in found if len(form) >= SHORTEST]
 
 
 def _digits(value: str) -> str:

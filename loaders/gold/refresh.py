@@ -80,7 +80,7 @@ def _publish(home: Home) -> Release:
     if home.bigquery is None:
         return publish(home)
     with google_library():
-        from loaders.gold.partner_datasets import publish_datasets  # noqa: PLC0415
+        from loaders.gold.partner_datasets import publish_datasets  # noqa: PLC0415 - an extra
 
     return publish_datasets(home)
 

@@ -29,7 +29,7 @@ def reading(home: Home) -> Iterator[Warehouse]:
     """The warehouse of a home. Raises AssayError where there is none, or it cannot be read."""
     if home.bigquery:
         with google_library():
-            from loaders.sinks.bigquery.warehouse import BigQueryWarehouse  # noqa: PLC0415
+            from loaders.sinks.bigquery.warehouse import BigQueryWarehouse  # noqa: PLC0415 - an extra
 
         yield BigQueryWarehouse(home)
     else:

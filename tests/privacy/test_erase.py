@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import shutil
@@ -14,7 +15,7 @@ import duckdb
 import one_person
 import pytest
 from click.testing import CliRunner
-from conftest import run_dbt
+from conftest import Demo, run_dbt
 from one_person import EMAIL, USER, places
 from spooling import drain
 
@@ -377,6 +378,42 @@ def test_a_value_is_not_found_within_another() -> None:
     assert phone.is_in(b"49-170-1234567.")
     assert not phone.is_in(b"491701234567890")
     assert Subject.of("user_id", ["42"]).text_pattern is None
+
+
+def test_every_table_that_holds_a_pseudonym_is_looked_into(demo: Demo) -> None:
+    """Of a home in which all models are built, by what the tables hold."""
+    holding = set()
+    with duckdb.connect(str(demo.home.warehouse), read_only=True) as warehouse:
+        known = {table.name for table in silver._tables(warehouse)}
+        for schema, table, column in warehouse.execute(
+            "select schema_name, table_name, column_name from duckdb_columns() "
+            "join duckdb_tables() using (database_name, schema_name, table_name) "
+            "where schema_name in ('silver', 'gold_restricted') and data_type = 'VARCHAR'"
+        ).fetchall():
+            is_pseudonym = f"regexp_matches({column}, '^v[0-9]+:[0-9a-f]{{64}}$')"
+            (there,) = warehouse.execute(
+                f"select coalesce(bool_or({is_pseudonym}), false) from {schema}.{table}"
+            ).fetchall()[0]
+            holding |= {f"{schema}.{table}"} if there else set()
+    assert len(holding) > 30
+    assert holding - known == set()
+
+
+@pytest.mark.parametrize("before", ["", " ", "  ", '{"id":"'])
+def test_an_encoded_value_is_not_found_within_another(before: str) -> None:
+    """Encoded, one id looks like the beginning of the next one, and of the name of a field."""
+    person = Subject.of("customer_id", ["customer-1"])
+    for other in ("customer-10", "customer-2", "customer_id", "customer-1"):
+        for after in ("", '","amount":1}', " and more"):
+            text = f"{before}{other}{after}".encode()
+            encodings = (
+                base64.b64encode(text),
+                base64.urlsafe_b64encode(text),
+                text.hex().encode(),
+            )
+            for encoded in encodings:
+                assert person.is_in(b"<" + encoded + b">") is (other == "customer-1"), text
+                assert not person.is_in(encoded[: len(encoded) // 3])
 
 
 def test_pseudonyms_are_those_that_the_models_make() -> None:

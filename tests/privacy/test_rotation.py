@@ -340,7 +340,7 @@ def test_a_build_that_would_mix_keys_is_stopped(fault: str, parts: Parts, tmp_pa
     land_rest(parts, home)
     before = gold_of(home), rows_of(home, "silver.stg_access__attempts")
     refused = run_dbt(home, "run", check=False)
-    assert refused.returncode == 1
+    assert refused.returncode != 0
     assert MIXED[fault] in refused.stdout
     assert (gold_of(home), rows_of(home, "silver.stg_access__attempts")) == before
 

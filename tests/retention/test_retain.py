@@ -18,7 +18,7 @@ from loaders.cli import main
 from loaders.compaction.compact import compact
 from loaders.contracts import contract_of
 from loaders.errors import AssayError
-from loaders.home import Home
+from loaders.home import Home, Target, mark_home
 from loaders.retention.periods import declared
 from loaders.retention.retain import plan, retain
 
@@ -237,8 +237,6 @@ def test_a_table_that_is_not_there_is_refused(home: Home) -> None:
 
 
 def test_bigquery_homes_are_told_who_deletes_there(tmp_path: Path) -> None:
-    from loaders.home import Target, mark_home  # noqa: PLC0415
-
     home = Home(tmp_path)
     mark_home(home, "eu", Target("p", "d", "europe-west1"))
     code, said = run(home)
