@@ -140,7 +140,7 @@ PLANTED = [
     ("subjects", "platform_health_monthly", "completeness,", "completeness, 1 as subjects,"),
     ("user_id", "stg_platform__audit_entries", "action,", "user_id as action,"),
     ("query_params", "stg_platform__audit_entries", "action,", "query_params as action,"),
-    ("source_file", "pipeline_health", "received,", "received, source_file,"),
+    ("source_file", "stg_platform__batches", "batch_id,", "batch_id, source_file,"),
 ]
 
 

@@ -21,12 +21,10 @@ batches as (
         table_name,
         received,
         rejected,
-        {{ utc_timestamp('started_at') }} as began_at,
-        {{ utc_timestamp('finished_at') }} as ended_at,
-        {{ seconds_between(utc_timestamp('finished_at'), now_utc()) }} < {{ window_seconds }}
-            as is_recent
-    from {{ source('bronze', 'landing_ledger') }}
-    where table_name in {{ event_table_names() }}
+        ended_at,
+        {{ seconds_between('began_at', 'ended_at') }} as landing_seconds,
+        {{ seconds_between('ended_at', now_utc()) }} < {{ window_seconds }} as is_recent
+    from {{ ref('stg_platform__batches') }}
 
 ),
 
@@ -35,8 +33,7 @@ landed as (
     select
         table_name,
         max(ended_at) as last_update_time,
-        max(case when is_recent then {{ seconds_between('began_at', 'ended_at') }} end)
-            as lag_seconds,
+        max(case when is_recent then landing_seconds end) as lag_seconds,
         cast(sum(case when is_recent then received end) as int64) as received,
         cast(sum(case when is_recent then rejected end) as int64) as rejected
     from batches
@@ -58,7 +55,7 @@ numbered as (
 
 ),
 
-recorded as (
+runs as (
 
     select
         pipeline_id,
@@ -66,13 +63,12 @@ recorded as (
         stage as part,
         status = 'succeeded' as is_done,
         rows_in,
-        details,
+        cadence,
+        began_at,
+        ended_at,
         case when stage = 'build' then 'processing' else 'storage' end as stage,
-        {{ utc_timestamp('started_at') }} as began_at,
-        {{ utc_timestamp('finished_at') }} as ended_at,
-        {{ seconds_between(utc_timestamp('started_at'), now_utc()) }} < {{ window_seconds }}
-            as is_recent
-    from {{ source('bronze', 'pipeline_runs') }}
+        {{ seconds_between('began_at', now_utc()) }} < {{ window_seconds }} as is_recent
+    from {{ ref('stg_platform__pipeline_runs') }}
 
 ),
 
@@ -87,7 +83,7 @@ built as (
     select
         max(began_at) as began_at,
         max(ended_at) as ended_at
-    from recorded
+    from runs
     where is_done and pipeline_id = 'refresh' and part = 'build'
 
 ),
@@ -99,10 +95,10 @@ ran as (
         stage,
         max(pipeline_name) as pipeline_name,
         max(case when is_done then ended_at end) as last_update_time,
-        count(case when is_recent then 1 end) as runs,
+        count(case when is_recent then 1 end) as all_runs,
         count(case when is_recent and not is_done then 1 end) as failed,
         cast(sum(case when is_recent then rows_in end) as int64) as rows_in
-    from recorded
+    from runs
     group by pipeline_id, stage
 
 ),
@@ -111,8 +107,8 @@ published as (
 
     select
         ended_at,
-        details
-    from recorded
+        cadence
+    from runs
     where is_done and pipeline_id = 'refresh' and part = 'publish'
 
 ),
@@ -141,9 +137,7 @@ shown as (
         max(published.ended_at) as last_update_time
     from marts
     left join published
-        on
-            coalesce(published.details, '') not like '%"cadence": "%'
-            or published.details like '%"cadence": "' || marts.granularity || '"%'
+        on marts.granularity = coalesce(published.cadence, marts.granularity)
     group by marts.mart, marts.granularity, marts.freshness_slo_seconds
 
 ),
@@ -175,7 +169,7 @@ stages as (
         case
             when ran.pipeline_id = 'refresh' then {{ limits.freshness_seconds.refresh }}
         end as freshness_slo_seconds,
-        {{ ratio('ran.failed', 'ran.runs') }} as failure_rate,
+        {{ ratio('ran.failed', 'ran.all_runs') }} as failure_rate,
         case
             when ran.pipeline_id = 'refresh' and ran.stage = 'processing'
                 then {{ seconds_between('built.began_at', 'newest.landed_at') }}
