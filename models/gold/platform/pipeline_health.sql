@@ -32,10 +32,10 @@ landed as (
 
     select
         table_name,
-        max(ended_at) as last_update_time,
-        max(case when is_recent then landing_seconds end) as lag_seconds,
         cast(sum(case when is_recent then received end) as int64) as received,
-        cast(sum(case when is_recent then rejected end) as int64) as rejected
+        cast(sum(case when is_recent then rejected end) as int64) as rejected,
+        max(case when is_recent then landing_seconds end) as lag_seconds,
+        max(ended_at) as last_update_time
     from batches
     group by table_name
 
@@ -93,11 +93,11 @@ ran as (
     select
         pipeline_id,
         stage,
+        cast(sum(case when is_recent then rows_in end) as int64) as rows_in,
         max(pipeline_name) as pipeline_name,
         max(case when is_done then ended_at end) as last_update_time,
         count(case when is_recent then 1 end) as all_runs,
-        count(case when is_recent and not is_done then 1 end) as failed,
-        cast(sum(case when is_recent then rows_in end) as int64) as rows_in
+        count(case when is_recent and not is_done then 1 end) as failed
     from runs
     group by pipeline_id, stage
 
