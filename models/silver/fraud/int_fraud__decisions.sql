@@ -2,6 +2,8 @@
 
 {#- As of the end of a day, only what was said by then is known; without one, all that was said. -#}
 {%- set day = var('fraud_as_of', none) -%}
+{%- set is_landed = utc_day('ingested_at') ~ " <= date '" ~ day ~ "'" if day else 'true' -%}
+{%- set positives = "'" ~ var('fraud_positives') | join("', '") ~ "'" -%}
 {%- set properties = [
     'is_fraud', 'is_chargeback', 'false_positive_cost_minor', 'overridden_decision',
 ] %}
@@ -58,9 +60,7 @@ said as (
     from decisions
     where
         (is_fraud is not null or is_chargeback is not null)
-        {%- if day %}
-            and {{ utc_day('ingested_at') }} <= date '{{ day }}'
-        {%- endif %}
+        and {{ is_landed }}
 
 ),
 
@@ -72,7 +72,8 @@ numbered as (
             row_number() over (
                 partition by transaction_key, {{ property }} is null
                 order by recorded_at desc, event_id desc
-            ) as {{ property }}_place{{ ',' if not loop.last }}
+            ) as {{ property }}_place
+            {%- if not loop.last %},{% endif %}
         {%- endfor %}
     from said
 
@@ -132,7 +133,7 @@ judged as (
         known.false_positive_cost_minor as cost_sent,
         known.overridden_decision,
         known.is_fraud as reported_fraud,
-        aged.decision in ('{{ var('fraud_positives') | join("', '") }}') as is_positive,
+        aged.decision in ({{ positives }}) as is_positive,
         coalesce(known.is_chargeback, false) as was_charged_back,
         coalesce(aged.batch_id || '+' || known.batch_id, aged.batch_id) as batches,
         case

@@ -10,14 +10,13 @@
 ) }}
 
 {#- Merchants and devices are pseudonyms, all others words. -#}
-{%- set dimensions = {
-    'merchant': {'key': 'merchant_key'},
-    'channel': {'word': 'channel'},
-    'geography': {'word': 'country'},
-    'device': {'key': 'device_key'},
-    'risk_band': {'word': 'risk_band'},
-    'model_version': {'word': 'model_version'},
-    'rule_version': {'word': 'rule_version'},
+{%- set pseudonyms = {'merchant': 'merchant_key', 'device': 'device_key'} -%}
+{%- set words = {
+    'channel': 'channel',
+    'geography': 'country',
+    'risk_band': 'risk_band',
+    'model_version': 'model_version',
+    'rule_version': 'rule_version',
 } %}
 
 -- Each dimension is a split of the month of its own.
@@ -69,19 +68,30 @@ described as (
 
 members as (
 
-    {% for dimension, column in dimensions.items() -%}
+    {% for dimension, pseudonym in pseudonyms.items() -%}
         select
             event_id,
             batch_id,
             decided_month,
             '{{ dimension }}' as dimension,
-            {% if column.word -%}
-            coalesce({{ column.word }}, 'unknown') as word,
+            case when {{ pseudonym }} is null then 'unknown' end as word,
+            {{ pseudonym }} as cohort_key,
+            transaction_key,
+            subject_key,
+            is_positive,
+            is_fraud,
+            updated_at
+        from described
+        union all
+    {% endfor -%}
+    {% for dimension, word in words.items() -%}
+        select
+            event_id,
+            batch_id,
+            decided_month,
+            '{{ dimension }}' as dimension,
+            coalesce({{ word }}, 'unknown') as word,
             cast(null as string) as cohort_key,
-            {% else -%}
-            case when {{ column.key }} is null then 'unknown' end as word,
-            {{ column.key }} as cohort_key,
-            {% endif -%}
             transaction_key,
             subject_key,
             is_positive,
