@@ -65,7 +65,16 @@ unlisted as (
 
 batches as (
 
-    select * from ledger
+    select
+        table_name,
+        batch_id,
+        landed_on,
+        received,
+        accepted,
+        rejected,
+        duplicates,
+        ledger_lines
+    from ledger
     union all
     select * from unlisted
 
