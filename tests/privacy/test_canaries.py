@@ -15,7 +15,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from byte_search import Needles, as_text, search
+from byte_search import Needles, as_text, files, search
 from conftest import MODELS_ONLY, Demo, run_dbt
 
 from loaders.contracts import Column, contract_of
@@ -212,7 +212,9 @@ def test_silver_holds_nothing_that_names_people(home: Home, needles: Needles) ->
 
 
 def test_nothing_is_in_what_dbt_writes(home: Home, needles: Needles) -> None:
-    assert search(needles, [home.path / "target", home.path / "logs"]) == {}
+    folders = [home.path / "target", home.path / "logs"]
+    assert all(map(files, folders))
+    assert search(needles, folders) == {}
 
 
 def test_what_may_never_land_is_nowhere(home: Home, needles: Needles) -> None:
@@ -230,3 +232,17 @@ def test_a_field_that_slips_through_is_seen(home: Home, needles: Needles, tmp_pa
         connection.execute("update gold.attempts_daily set domain = ?", [query])
     found = in_warehouse(copy, "gold", needles)
     assert not_safe(found) - SHOWN_IN_GOLD == {"attempts.query sensitive"}
+
+
+def test_what_slips_into_a_file_is_seen(needles: Needles, tmp_path: Path) -> None:
+    """The planted fault: an error quotes a value, and what may never land has landed."""
+    fields = {name.split()[0]: canary.decode() for canary, name in needles.names.items()}
+    quoted, never = fields["attempts.query"], fields["claim_events.customer_name"]
+    (tmp_path / "dbt.log").write_text(f"Conversion Error: {quoted}", encoding="utf-8")
+    rows = duckdb.sql("select ? as city from range(1000)", params=[never])
+    rows.write_parquet(str(tmp_path / "batch.parquet"), compression="zstd")
+    found = {Path(file).name: names for file, names in search(needles, [tmp_path]).items()}
+    assert found == {
+        "dbt.log": {"attempts.query sensitive"},
+        "batch.parquet": {"claim_events.customer_name never"},
+    }
