@@ -4,7 +4,16 @@ with
 
 ledger as (
 
-    select * from {{ ref('stg_platform__batches') }}
+    select
+        table_name,
+        batch_id,
+        landed_on,
+        received,
+        accepted,
+        rejected,
+        duplicates,
+        ledger_lines
+    from {{ ref('stg_platform__batches') }}
 
 ),
 
