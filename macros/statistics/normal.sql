@@ -1,7 +1,7 @@
 {#-
     The normal distribution, for columns or short expressions: they are repeated. The tail is Hart's
-    rational approximation, and far out a continued fraction; the quantile is Wichura's AS 241. Both
-    are good to some 14 digits.
+    rational approximation, and from 4 on, where it would lose digits, a continued fraction; the
+    quantile is Wichura's AS 241. Both are good to 12 digits of their value.
 -#}
 
 {#- How much of the distribution is beyond |z|, on one side. -#}
@@ -13,7 +13,7 @@
     {%- endfor -%}
     case
         when {{ x }} > 37 then 0e0
-        when {{ x }} < 7.07106781186547
+        when {{ x }} < 4
             then
                 exp(-{{ x }} * {{ x }} / 2)
                 * {{ polynomial(x, [

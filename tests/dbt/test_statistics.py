@@ -161,12 +161,12 @@ def test_many_tests_are_corrected_after_holm(dice: random.Random) -> None:
 
 
 def test_the_normal_distribution_is_that_of_scipy(dice: random.Random) -> None:
-    z = [0.0, -0.0, 7.07106781186547, 7.0710678118655, 37.0, -37.1, 40.0, 1e300]
+    z = [0.0, -0.0, 3.99999999999, -4.0, 37.0, -37.1, 40.0, 1e300]
     z += [dice.gauss(0, dice.choice((1, 5, 15))) for _ in range(20 * DATA_SETS)]
     agree(computed("cdf", z=z), list(stats.norm.cdf(z)))
     tails = computed("tail", z=z)
     for found, expected in zip(tails, stats.norm.sf([abs(x) for x in z]), strict=True):
-        assert found == pytest.approx(expected, rel=1e-9, abs=1e-290)
+        assert found == pytest.approx(expected, rel=1e-11, abs=1e-290)
     p = [0.5, 0.075, 0.925, 1e-300, 1e-20, 1 - 1e-12]
     p += [dice.random() ** dice.choice((1, 9, 40)) or 0.1 for _ in range(20 * DATA_SETS)]
     agree(computed("quantile", p=p), list(stats.norm.ppf(p)))
