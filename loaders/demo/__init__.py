@@ -27,6 +27,7 @@ class DemoKey(TypedDict):
     claim_events: dict[str, Any]
     data_subject_requests: dict[str, Any]
     fraud_decisions: dict[str, Any]
+    fraud_outcomes: dict[str, Any]
 
 
 def write_demo(folder: Path, events: int, seed: int, end: datetime) -> DemoKey:
@@ -41,6 +42,7 @@ def write_demo(folder: Path, events: int, seed: int, end: datetime) -> DemoKey:
     ):
         raise ValueError("The end of demo data is a midnight in UTC.")
     folder.mkdir(parents=True, exist_ok=True)
+    decisions, outcomes = write_decisions(folder, events, seed, end.astimezone(UTC))
     key = DemoKey(
         seed=seed,
         events=events,
@@ -50,7 +52,8 @@ def write_demo(folder: Path, events: int, seed: int, end: datetime) -> DemoKey:
         platform_events=write_platform_events(folder, events, seed, end.astimezone(UTC)),
         claim_events=write_claims(folder, events, seed, end.astimezone(UTC)),
         data_subject_requests=write_requests(folder, seed, end.astimezone(UTC)),
-        fraud_decisions=write_decisions(folder, events, seed, end.astimezone(UTC)),
+        fraud_decisions=decisions,
+        fraud_outcomes=outcomes,
     )
     text = json.dumps(key, indent=2, ensure_ascii=False) + "\n"
     (folder / ANSWER_KEY).write_text(text, encoding="utf-8", newline="\n")

@@ -47,8 +47,10 @@ PRODUCERS = ("demo-fraud-1", "demo-desk-1")
 Event = dict[str, Any]
 
 
-def write_decisions(folder: Path, events: int, seed: int, end: datetime) -> dict[str, Any]:
-    """Write the demo files of both tables, and return their part of the answer key."""
+def write_decisions(
+    folder: Path, events: int, seed: int, end: datetime
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Write the demo files of decisions and outcomes, and return their parts of the answer key."""
     rng = np.random.Generator(np.random.PCG64([seed, 5]))
     start, a_day = end - timedelta(days=DAYS), round(events * DECISION_SHARE / DAYS)
     kinds = [_kind(number) for number in range(a_day)]
@@ -69,9 +71,8 @@ def write_decisions(folder: Path, events: int, seed: int, end: datetime) -> dict
     ]
     outcomes += orphans
     counted = Counter(kinds)
-    return {
+    of_decisions = {
         "decisions": len(decisions),
-        "outcomes": len(outcomes),
         "a_day": a_day,
         "day_mix": dict(sorted(counted.items())),
         "decided": dict(sorted(Counter(row["decision"] for row in decisions).items())),
@@ -82,10 +83,14 @@ def write_decisions(folder: Path, events: int, seed: int, end: datetime) -> dict
         "new_model_on": _day(start, NEW_MODEL_DAY),
         "released_days": [_day(start, day) for day in RELEASED_DAYS],
         "slow_day": _day(start, SLOW_DAY),
-        "orphans": ORPHANS,
         **_write_files(rng, folder, FILES, decisions, PRODUCERS[0]),
-        "of_outcomes": _write_files(rng, folder, OUTCOMES, outcomes, PRODUCERS[1]),
     }
+    of_outcomes = {
+        "outcomes": len(outcomes),
+        "orphans": ORPHANS,
+        **_write_files(rng, folder, OUTCOMES, outcomes, PRODUCERS[1]),
+    }
+    return of_decisions, of_outcomes
 
 
 def _kind(number: int) -> str:

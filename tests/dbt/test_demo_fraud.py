@@ -22,7 +22,8 @@ SILENCE = 30  # days, after which what was approved is presumed to be no fraud
 @pytest.fixture(scope="module")
 def key(demo: Demo) -> dict[str, Any]:
     text = (demo.home.path / "demo" / "answer_key.json").read_text(encoding="utf-8")
-    return dict(json.loads(text)["fraud_decisions"])
+    key = json.loads(text)
+    return {**key["fraud_outcomes"], **key["fraud_decisions"]}
 
 
 @pytest.fixture(scope="module")

@@ -17,10 +17,14 @@ END = datetime(2026, 6, 1, tzinfo=UTC)
 EVENTS = 40_000
 
 
+Made = tuple[Path, dict[str, Any], dict[str, Any]]
+
+
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """The folder, and what is said of decisions and of outcomes."""
     folder = tmp_path_factory.mktemp("decisions")
-    return folder, write_decisions(folder, EVENTS, 7, END)
+    return folder, *write_decisions(folder, EVENTS, 7, END)
 
 
 def accepted(folder: Path, key: dict[str, Any], name: str) -> pd.DataFrame:
@@ -38,31 +42,27 @@ def accepted(folder: Path, key: dict[str, Any], name: str) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def decisions(made: tuple[Path, dict[str, Any]]) -> pd.DataFrame:
-    return accepted(*made, name="id").assign(day=lambda rows: rows["timestamp"].str[:10])
+def decisions(made: Made) -> pd.DataFrame:
+    return accepted(made[0], made[1], "id").assign(day=lambda rows: rows["timestamp"].str[:10])
 
 
 @pytest.fixture(scope="module")
-def outcomes(made: tuple[Path, dict[str, Any]]) -> pd.DataFrame:
-    return accepted(made[0], made[1]["of_outcomes"], "outcome_id")
+def outcomes(made: Made) -> pd.DataFrame:
+    return accepted(made[0], made[2], "outcome_id")
 
 
-def test_how_many(
-    made: tuple[Path, dict[str, Any]], decisions: pd.DataFrame, outcomes: pd.DataFrame
-) -> None:
-    key = made[1]
-    assert (len(decisions), len(outcomes)) == (key["decisions"], key["outcomes"])
+def test_how_many(made: Made, decisions: pd.DataFrame, outcomes: pd.DataFrame) -> None:
+    _, key, of_outcomes = made
+    assert (len(decisions), len(outcomes)) == (key["decisions"], of_outcomes["outcomes"])
     assert decisions["decision"].value_counts().to_dict() == key["decided"]
     assert set(decisions.groupby("day").size()) == {key["a_day"]}
     assert sum(key["day_mix"].values()) == key["a_day"]
     nowhere = ~outcomes["transaction_id"].isin(decisions["transaction_id"])
-    assert nowhere.sum() == key["orphans"]
+    assert nowhere.sum() == of_outcomes["orphans"]
     assert outcomes["recorded_at"].max() < END.isoformat()
 
 
-def test_what_is_known_when(
-    made: tuple[Path, dict[str, Any]], decisions: pd.DataFrame, outcomes: pd.DataFrame
-) -> None:
+def test_what_is_known_when(made: Made, decisions: pd.DataFrame, outcomes: pd.DataFrame) -> None:
     """Of every day that is old enough all frauds are known, each after its time."""
     key = made[1]
     both = decisions.merge(outcomes, on="transaction_id", suffixes=("", "_said"))
@@ -79,9 +79,7 @@ def test_what_is_known_when(
     }
 
 
-def test_what_is_planted(
-    made: tuple[Path, dict[str, Any]], decisions: pd.DataFrame, outcomes: pd.DataFrame
-) -> None:
+def test_what_is_planted(made: Made, decisions: pd.DataFrame, outcomes: pd.DataFrame) -> None:
     key = made[1]
     both = decisions.merge(outcomes, on="transaction_id", suffixes=("", "_said"))
     held = both[both["decision"] != "approved"]
@@ -99,10 +97,8 @@ def test_what_is_planted(
     assert decisions["customer_id"].nunique() > 5 * key["a_day"]
 
 
-def test_the_same_arguments_give_the_same_bytes(
-    made: tuple[Path, dict[str, Any]], tmp_path: Path
-) -> None:
-    folder, key = made
-    assert write_decisions(tmp_path, EVENTS, 7, END) == key
+def test_the_same_arguments_give_the_same_bytes(made: Made, tmp_path: Path) -> None:
+    folder, *keys = made
+    assert [*write_decisions(tmp_path, EVENTS, 7, END)] == keys
     for path in tmp_path.iterdir():
         assert path.read_bytes() == (folder / path.name).read_bytes()
