@@ -15,7 +15,7 @@ from loaders.sinks import google_library
 
 @click.command("permissions")
 @click.option("--grants", "are_shown", is_flag=True, help="Print what it comes to on BigQuery.")
-@click.option("--apply", "is_applied", is_flag=True, help="Grant that on BigQuery.")
+@click.option("--apply", "is_applied", is_flag=True, help="Grant it there; takes nothing away.")
 @everywhere
 def show_permissions(are_shown: bool, is_applied: bool, home: Path | None, as_json: bool) -> None:
     """Say who may do what in the home, by its permissions.yml. Nobody else may."""
