@@ -19,8 +19,8 @@
     'model_latency_ms', 'rule_latency_ms', 'total_latency_ms',
 ] %}
 
--- A window of days ends with a day on which something was decided. What no hour of a day tells is in
--- these windows alone.
+-- A window of days ends with a day on which something was decided. What no hour of a day tells is
+-- in these windows alone.
 with
 
 published_decisions as (

@@ -2,9 +2,9 @@
 
 {#- As of the end of a day, only what was said by then is known; without one, all that was said. -#}
 {%- set day = var('fraud_as_of', none) -%}
-{%- set properties = [
-    'is_fraud', 'is_chargeback', 'false_positive_cost_minor', 'overridden_decision',
-] %}
+{%- set held = "('" ~ var('fraud_positives') | join("', '") ~ "')" %}
+{%- set had_landed = utc_day('ingested_at') ~ " <= date '" ~ day ~ "'" if day else 'true' %}
+{%- set properties = ['is_chargeback', 'false_positive_cost_minor', 'overridden_decision'] %}
 
 with
 
@@ -58,9 +58,7 @@ said as (
     from decisions
     where
         (is_fraud is not null or is_chargeback is not null)
-        {%- if day %}
-            and {{ utc_day('ingested_at') }} <= date '{{ day }}'
-        {%- endif %}
+        and {{ had_landed }}
 
 ),
 
@@ -72,8 +70,12 @@ numbered as (
             row_number() over (
                 partition by transaction_key, {{ property }} is null
                 order by recorded_at desc, event_id desc
-            ) as {{ property }}_place{{ ',' if not loop.last }}
+            ) as {{ property }}_place,
         {%- endfor %}
+        row_number() over (
+            partition by transaction_key, is_fraud is null
+            order by recorded_at desc, event_id desc
+        ) as is_fraud_place
     from said
 
 ),
@@ -86,7 +88,7 @@ known as (
         max(case when is_fraud_place = 1 then cast(is_fraud as int64) end) = 1 as is_fraud,
         max(case when is_chargeback_place = 1 then cast(is_chargeback as int64) end) = 1
             as is_chargeback,
-        {%- for property in properties[2:] %}
+        {%- for property in properties[1:] %}
             max(case when {{ property }}_place = 1 then {{ property }} end) as {{ property }},
         {%- endfor %}
         min(case when is_fraud is not null then recorded_at end) as labelled_at
@@ -132,7 +134,7 @@ judged as (
         known.false_positive_cost_minor as cost_sent,
         known.overridden_decision,
         known.is_fraud as reported_fraud,
-        aged.decision in ('{{ var('fraud_positives') | join("', '") }}') as is_positive,
+        aged.decision in {{ held }} as is_positive,
         coalesce(known.is_chargeback, false) as was_charged_back,
         coalesce(aged.batch_id || '+' || known.batch_id, aged.batch_id) as batches,
         case

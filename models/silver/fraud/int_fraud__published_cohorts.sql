@@ -76,11 +76,11 @@ members as (
             decided_month,
             '{{ dimension }}' as dimension,
             {% if column.word -%}
-            coalesce({{ column.word }}, 'unknown') as word,
-            cast(null as string) as cohort_key,
+                coalesce({{ column.word }}, 'unknown') as word,
+                cast(null as string) as cohort_key,
             {% else -%}
-            case when {{ column.key }} is null then 'unknown' end as word,
-            {{ column.key }} as cohort_key,
+                case when {{ column.key }} is null then 'unknown' end as word,
+                {{ column.key }} as cohort_key,
             {% endif -%}
             transaction_key,
             subject_key,

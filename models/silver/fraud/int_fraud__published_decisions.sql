@@ -21,7 +21,7 @@ decisions as (
         {{ utc_day('decided_at') }} as decided_on,
         {{ utc_hour('decided_at') }} as decided_hour,
         {{ month_start(utc_day('decided_at')) }} as decided_month,
-        model_version || {{ unit_separator() }} || model_provider as model
+        model_version || {{ unit_separator() }} || model_provider as model_name
     from {{ ref('int_fraud__decisions') }}
     where {{ is_renewed(month_start(utc_day('decided_at'))) }}
 
@@ -40,7 +40,7 @@ model_verdicts as (
 
     {{ k_merge(
         relation='decisions',
-        dimension='model',
+        dimension='model_name',
         subject='subject_key',
         partition_by=['decided_on'],
         safe_rows=var('safe_rows')
@@ -76,7 +76,7 @@ named as (
         case when model_verdicts.verdict = 'alone' then blocks.model_provider else 'Other' end
             as model_provider
     from blocks
-    inner join model_verdicts on {{ same('blocks', 'model_verdicts', ['decided_on', 'model']) }}
+    inner join model_verdicts on {{ same('blocks', 'model_verdicts', ['decided_on', 'model_name']) }}
 
 ),
 
@@ -99,7 +99,7 @@ costs_of_people as (
         decided_on,
         subject_key,
         sum(false_positive_cost_minor) as cost_minor,
-        count(false_positive_cost_minor) as costs
+        count(false_positive_cost_minor) as cost_rows
     from judged
     where is_published
     group by decided_on, subject_key
@@ -110,9 +110,9 @@ cost_days as (
 
     select
         decided_on,
-        sum(costs) = 0
+        sum(cost_rows) = 0
         or (
-            count(case when costs > 0 then subject_key end) >= {{ var('k') }}
+            count(case when cost_rows > 0 then subject_key end) >= {{ var('k') }}
             and 2 * max(cost_minor) <= sum(cost_minor)
         ) as may_be_told
     from costs_of_people
