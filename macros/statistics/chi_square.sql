@@ -1,23 +1,29 @@
 {#-
-    How much of chi-square with `df` degrees of freedom, a whole number up to 60, is beyond x; null
-    for any other. For columns or short expressions: they are repeated. It is a finite sum, whose
-    terms are all positive; an odd one begins with the tail of the normal distribution.
+    How much of chi-square with `df` degrees of freedom, a whole number up to 200, is beyond x; null
+    for any other. For columns or short expressions: they are repeated. It is a finite sum of positive
+    terms, (x / 2) to the power of n / 2 by its gamma function, over every second n below df; an odd
+    one begins with the tail of the normal distribution. Good to 9 digits of its value.
 -#}
 {%- macro chi_square_tail(x, df) -%}
-    {%- set half = '(' ~ x ~ ' / 2)' -%}
-    {%- set even, odd = namespace(sql='1'), namespace(sql='1') -%}
-    {%- for n in range(29, 0, -1) -%}
-        {%- set even.sql = '(1 + case when ' ~ df ~ ' > ' ~ 2 * n ~ ' then ' ~ half ~ ' / ' ~ n ~ ' else 0 end * ' ~ even.sql ~ ')' -%}
-        {%- set odd.sql = '(1 + case when ' ~ df ~ ' > ' ~ (2 * n + 1) ~ ' then ' ~ half ~ ' / ' ~ n ~ '.5 else 0 end * ' ~ odd.sql ~ ')' -%}
-    {%- endfor -%}
+    {%- set whole = 'cast(' ~ df ~ ' as int64)' -%}
+    {%- set half = '(case when ' ~ x ~ ' > 0 then ' ~ x ~ ' / 2 else 1 end)' -%}
     case
-        when not ({{ df }} between 1 and 60) then null
-        when {{ x }} <= 0 then 1e0
-        when {{ x }} > 1400 then 0e0
-        when {{ df }} in ({{ range(2, 61, 2) | join(', ') }}) then exp(-{{ half }}) * {{ even.sql }}
-        when {{ df }} in ({{ range(1, 60, 2) | join(', ') }})
-            then 2 * {{ normal_tail('sqrt(' ~ x ~ ')') }}
-                + case when {{ df }} > 1 then 2 * sqrt({{ half }} / 3.141592653589793) else 0 end
-                * exp(-{{ half }}) * {{ odd.sql }}
+        when {{ df }} between 1 and 200 and {{ df }} = {{ whole }}
+            then case
+                when {{ x }} <= 0 then 1e0
+                when {{ x }} > 0
+                    then case when mod({{ whole }}, 2) = 1 then 2 * {{ normal_tail('sqrt(' ~ x ~ ')') }} else 0 end
+                        + coalesce((
+                            select sum(exp(term / 2e0 * ln({{ half }}) - {{ half }} - log_of_gamma))
+                            from (
+                                select
+                                    term,
+                                    sum(case when term = 1 then -0.12078223763524522 else ln(greatest(term, 2) / 2e0) end)
+                                        over (partition by mod(term, 2) order by term) as log_of_gamma
+                                from {{ whole_numbers(0, 198, 'term') }}
+                            ) as terms
+                            where term <= {{ whole }} - 2 and mod(term, 2) = mod({{ whole }}, 2)
+                        ), 0)
+            end
     end
 {%- endmacro -%}

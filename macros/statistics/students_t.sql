@@ -11,20 +11,20 @@
     (
         select
             0.5 + sign({{ t }}) / 2
-            * sum(near * weight * exp(-{{ freedom }} * {{ log_of_cosh('(near * share)') }}))
-            / sum(far * weight * exp(-{{ freedom }} * {{ log_of_cosh('(far * share)') }}))
+            * sum(to_t * node_weight * exp(-{{ freedom }} * {{ log_of_cosh('(to_t * node_share)') }}))
+            / sum(to_end * node_weight * exp(-{{ freedom }} * {{ log_of_cosh('(to_end * node_share)') }}))
         from (
             select
-                weight,
-                share,
-                far,
-                least(asinh(abs({{ t }}) / sqrt({{ freedom }})), far) as near
+                node_weight,
+                node_share,
+                to_end,
+                least(asinh(abs({{ t }}) / sqrt({{ freedom }})), to_end) as to_t
             from (
                 select
-                    1 / (1 + exp(-3.141592653589793 * sinh(point / 16e0))) as share,
-                    cosh(point / 16e0) / (1 + cosh(3.141592653589793 * sinh(point / 16e0))) as weight,
-                    40 / {{ freedom }} + sqrt(80 / {{ freedom }}) as far
-                from {{ whole_numbers(-50, 50, 'point') }}
+                    1 / (1 + exp(-3.141592653589793 * sinh(node / 16e0))) as node_share,
+                    cosh(node / 16e0) / (1 + cosh(3.141592653589793 * sinh(node / 16e0))) as node_weight,
+                    40 / {{ freedom }} + sqrt(80 / {{ freedom }}) as to_end
+                from {{ whole_numbers(-50, 50, 'node') }}
             ) as points
         ) as ends
     )

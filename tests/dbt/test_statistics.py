@@ -161,12 +161,12 @@ def test_many_tests_are_corrected_after_holm(dice: random.Random) -> None:
 
 
 def test_the_normal_distribution_is_that_of_scipy(dice: random.Random) -> None:
-    z = [0.0, -0.0, 3.99999999999, -4.0, 37.0, -37.1, 40.0, 1e300]
+    z = [0.0, -0.0, 5.49999999999, -5.5, 37.0, -37.1, 40.0, 1e300]
     z += [dice.gauss(0, dice.choice((1, 5, 15))) for _ in range(20 * DATA_SETS)]
     agree(computed("cdf", z=z), list(stats.norm.cdf(z)))
     tails = computed("tail", z=z)
     for found, expected in zip(tails, stats.norm.sf([abs(x) for x in z]), strict=True):
-        assert found == pytest.approx(expected, rel=1e-11, abs=1e-290)
+        assert found == pytest.approx(expected, rel=1e-9, abs=1e-290)
     p = [0.5, 0.075, 0.925, 1e-300, 1e-20, 1 - 1e-12]
     p += [dice.random() ** dice.choice((1, 9, 40)) or 0.1 for _ in range(20 * DATA_SETS)]
     agree(computed("quantile", p=p), list(stats.norm.ppf(p)))
@@ -188,10 +188,10 @@ def test_t_and_chi_square_are_those_of_scipy(dice: random.Random) -> None:
         assert found == pytest.approx([formula(x) for x in t], abs=1e-12, rel=0)
     agree(computed("t_cdf", t=[1.0, 1.0, None, 1.0], df=[0.0, -1.0, 2.0, None]), [None] * 4)
     x = [0.0, 1e-9, 3.84, 100.0, 1e4]
-    x += [dice.expovariate(1 / dice.choice((1, 10, 60))) for _ in range(20 * DATA_SETS)]
-    k = [dice.choice((1, 2, 3, 4, 7, 12, 30)) for _ in x]
+    x += [dice.expovariate(1 / dice.choice((1, 10, 60, 200))) for _ in range(20 * DATA_SETS)]
+    k = [dice.choice((1, 2, 3, 4, 7, 12, 30, 99, 200)) for _ in x]
     agree(computed("chi_square_tail", x=x, df=k), list(stats.chi2.sf(x, k)))
-    agree(computed("chi_square_tail", x=[1.0, 1.0, None], df=[2.5, 61, 1]), [None] * 3)
+    agree(computed("chi_square_tail", x=[1.0, 1.0, None], df=[2.5, 201, 1]), [None] * 3)
 
 
 @pytest.mark.parametrize(
