@@ -184,7 +184,7 @@ def _write_files(
     cut = round(len(sent) * CUT)
     again = rng.choice(cut, round(len(sent) * EXACT_SHARE) + CONFLICTS, replace=False)
     exact = [sent[number] for number in again[CONFLICTS:]]
-    changed = [sent[number] | {"transaction_id": "changed"} for number in again[:CONFLICTS]]
+    changed = [sent[number] | {"transaction_id": f"other-{number}"} for number in again[:CONFLICTS]]
     refused = [sent[0] | {"customer_name": "Somebody"} for _ in range(REFUSED)]
     second = [*sent[cut:], *exact, *changed, *refused]
     _write(folder / names[0], sent[:cut])

@@ -158,7 +158,7 @@ def one_sender_fills_a_cell(gold: Gold) -> Finding:
     """Ten rows look like ten people, and are of fewer: recount everybody behind each cell."""
     small = sum(gold.number(f"select count(*) from ({few_people(cells)})") for cells in gold.cells)
     told = sum(
-        gold.number(f"select count(*) from {cells.mart} where {cells.mart_where}")
+        gold.number(f"select count(*) from {cells.mart} as mart where {cells.mart_where}")
         for cells in gold.cells
     )
     return Finding(small > 0, f"{small} of {told} cells in {len(gold.cells)} marts")
