@@ -1,20 +1,20 @@
 {#-
     The normal distribution, for columns or short expressions: they are repeated. The tail is Hart's
-    rational approximation, and from 5.5 on, where it would lose more digits, a continued fraction, no
-    deeper than readers of GoogleSQL bear. It is good to 9 digits of its value; the quantile, which is
-    Wichura's AS 241, to 14.
+    rational approximation, and from 6 on, where it would lose more digits, a continued fraction, no
+    deeper than readers of GoogleSQL bear: the 1 of its last step stands for all that would follow.
+    It is good to 9 digits of its value; the quantile, which is Wichura's AS 241, to 14.
 -#}
 
 {#- How much of the distribution is beyond |z|, on one side. -#}
 {%- macro normal_tail(z) -%}
     {%- set x = 'abs(' ~ z ~ ')' -%}
-    {%- set fraction = namespace(sql=x) -%}
-    {%- for n in range(10, 0, -1) -%}
+    {%- set fraction = namespace(sql='(' ~ x ~ ' + 1)') -%}
+    {%- for n in range(6, 0, -1) -%}
         {%- set fraction.sql = '(' ~ x ~ ' + ' ~ n ~ ' / ' ~ fraction.sql ~ ')' -%}
     {%- endfor -%}
     case
         when {{ x }} > 37 then 0e0
-        when {{ x }} < 5.5
+        when {{ x }} < 6
             then
                 exp(-{{ x }} * {{ x }} / 2)
                 * {{ polynomial(x, [
