@@ -146,7 +146,7 @@ def shown(
         kept = ", ".join(name for name in rows.columns if name not in COMPUTED_AT)
         # Two builds add up in another order.
         found[mart] = {
-            tuple(round(value, 9) if isinstance(value, float) else value for value in row)
+            tuple(round(value, 6) if isinstance(value, float) else value for value in row)
             for row in rows.project(kept).fetchall()
         }
     return found
