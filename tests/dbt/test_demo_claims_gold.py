@@ -251,7 +251,7 @@ def test_hours_of_calls(demo: Demo, marts: Marts, key: dict[str, Any]) -> None:
     calls = calls[calls["api_endpoint"] == "/v1/claims"]
     created = calls[calls["http_status"] == 201].groupby(calls["at"].dt.date).size()
     told = mart[(mart["api_endpoint"] == "/v1/claims") & (mart["status_class"] == "2xx")]
-    assert len(told) > 5
+    assert len(told) > 3
     days = told["period_start"].dt.date
     assert list(told["calls"]) == list(days.map(created))
     assert (told["error_rate"] == 0).all()
