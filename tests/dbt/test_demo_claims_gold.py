@@ -242,7 +242,7 @@ def test_calls(demo: Demo, marts: Marts, key: dict[str, Any]) -> None:
 
 
 def test_hours_of_calls(demo: Demo, marts: Marts, key: dict[str, Any]) -> None:
-    """The shop that calls at night is seen, with all of its calls; no other has enough in an hour."""
+    """The shop that calls at night is seen with all its calls; no other has enough in an hour."""
     mart = marts("api_usage_hourly", "period_start").reset_index()
     assert set(mart["period_start"].dt.hour) == {key["claim_events"]["nightly"]["hour"]}
     events = events_of(demo.home.path / "demo")
