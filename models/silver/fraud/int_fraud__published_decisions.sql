@@ -76,7 +76,8 @@ named as (
         case when model_verdicts.verdict = 'alone' then blocks.model_provider else 'Other' end
             as model_provider
     from blocks
-    inner join model_verdicts on {{ same('blocks', 'model_verdicts', ['decided_on', 'model_name']) }}
+    inner join model_verdicts
+        on {{ same('blocks', 'model_verdicts', ['decided_on', 'model_name']) }}
 
 ),
 
