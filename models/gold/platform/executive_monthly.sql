@@ -5,6 +5,7 @@
     'revenue_minor': {'total': 'ngr', 'brand': 'ngr'},
     'active_people': {'total': 'active_users', 'brand': 'active_players'},
 } %}
+{%- set names = of_metrics.values() | map('dictsort') | sum(start=[]) | map('last') | unique %}
 {%- set of_claims = ['claims', 'flagged_claims', 'confirmed_fraud', 'losses_prevented'] %}
 {%- set measures = of_metrics | list + of_claims %}
 {%- set row = ['period_start', 'brand', 'currency'] %}
@@ -59,18 +60,7 @@ people_and_money as (
         {%- endfor %}
         max(updated_at) as updated_at
     from told_metrics
-    where
-        {%- for dimension in ['total', 'brand'] %}
-            (
-                dimension = '{{ dimension }}'
-                and metric_name in (
-                    {%- for metrics in of_metrics.values() -%}
-                        '{{ metrics[dimension] }}'{{ ', ' if not loop.last }}
-                    {%- endfor -%}
-                )
-            )
-            {{- ' or' if not loop.last }}
-        {%- endfor %}
+    where metric_name in ('{{ names | join("', '") }}')
     group by told_month, dimension_value
 
 ),
