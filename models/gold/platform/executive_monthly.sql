@@ -5,7 +5,10 @@
     'revenue_minor': {'total': 'ngr', 'brand': 'ngr'},
     'active_people': {'total': 'active_users', 'brand': 'active_players'},
 } %}
-{%- set names = of_metrics.values() | map('dictsort') | sum(start=[]) | map('last') | unique %}
+{%- set names = [] %}
+{%- for metrics in of_metrics.values() %}
+    {%- do names.extend(metrics.values()) %}
+{%- endfor %}
 {%- set of_claims = ['claims', 'flagged_claims', 'confirmed_fraud', 'losses_prevented'] %}
 {%- set measures = of_metrics | list + of_claims %}
 {%- set row = ['period_start', 'brand', 'currency'] %}
@@ -60,7 +63,12 @@ people_and_money as (
         {%- endfor %}
         max(updated_at) as updated_at
     from told_metrics
-    where metric_name in ('{{ names | join("', '") }}')
+    where
+        metric_name in (
+            {%- for name in names %}
+                '{{ name }}'{{ ',' if not loop.last }}
+            {%- endfor %}
+        )
     group by told_month, dimension_value
 
 ),
