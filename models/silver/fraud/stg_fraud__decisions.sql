@@ -3,6 +3,8 @@
     unique_key='event_id'
 ) }}
 
+-- Its features are in this first: a batch counts as read once its rows are here.
+-- {{ ref('int_fraud__features') }}
 with
 
 arrivals as (

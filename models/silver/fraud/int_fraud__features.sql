@@ -1,0 +1,100 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='renew',
+    meta={'renews': {'events': 'int_fraud__decision_arrivals'}}
+) }}
+
+with
+
+arrivals as (
+
+    select * from {{ ref('int_fraud__decision_arrivals') }}
+    where verdict = 'kept' and is_new
+
+),
+
+fraud_decisions as (
+
+    select * from {{ source('bronze', 'fraud_decisions') }}
+    where {{ arrived_since(ref('int_fraud__decision_arrivals')) }}
+
+),
+
+kept as (
+
+    select fraud_decisions.*
+    from fraud_decisions
+    inner join arrivals
+        on {{ same('fraud_decisions', 'arrivals', ['batch_id', 'line_number', 'event_id']) }}
+
+),
+
+told as (
+
+    {% for object in ['features', 'feature_attributions'] -%}
+        select
+            kept.event_id,
+            kept.batch_id,
+            kept.ingested_at,
+            fields.name,
+            {{ 'fields.text' if object == 'features' else 'cast(null as string)' }} as value_text,
+            {{ 'fields.text' if object != 'features' else 'cast(null as string)' }} as contribution_text
+        from kept
+        cross join {{ json_fields(valid_json('kept.' ~ object), 'fields') }}
+        {{ 'union all' if not loop.last }}
+    {% endfor %}
+),
+
+named as (
+
+    select
+        event_id,
+        batch_id,
+        {{ plain_version('name') }} as feature,
+        {{ utc_timestamp('ingested_at') }} as ingested_at,
+        {{ squeezed('value_text') }} as value_text,
+        {{ plain_number('contribution_text') }} as contribution
+    from told
+
+),
+
+merged as (
+
+    select
+        event_id,
+        batch_id,
+        feature,
+        ingested_at,
+        max(value_text) as value_text,
+        max(contribution) as contribution
+    from named
+    where feature is not null
+    group by event_id, batch_id, feature, ingested_at
+
+),
+
+valued as (
+
+    select
+        *,
+        {{ plain_number('value_text') }} as number_value
+    from merged
+
+),
+
+features as (
+
+    select
+        event_id,
+        batch_id,
+        feature,
+        number_value,
+        {{ pseudonymize('case when number_value is null then value_text end', 'fraud.feature_value') }}
+            as text_key,
+        contribution,
+        ingested_at
+    from valued
+
+)
+
+select * from features
