@@ -43,7 +43,7 @@ named as (
         batch_id,
         method,
         place,
-        {{ plain_version(list_item('texts', 1)) }} as feature,
+        {{ plain_name(list_item('texts', 1)) }} as feature,
         {{ plain_number(list_item('texts', 2)) }} as contribution,
         {{ plain_number(list_item('texts', 3)) }} as number_value,
         {{ utc_timestamp('ingested_at') }} as ingested_at

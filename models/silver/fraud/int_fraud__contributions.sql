@@ -17,7 +17,7 @@ attributed_features as (
 
 features as (
 
-    select * from {{ ref('int_fraud__features') }}
+    select * from {{ ref('int_fraud__feature_values') }}
     where contribution is not null
 
 ),

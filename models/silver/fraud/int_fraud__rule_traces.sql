@@ -56,7 +56,7 @@ named as (
         listed.event_id,
         listed.batch_id,
         listed.place,
-        {{ plain_version('coalesce(' ~ list_item('listed.texts', 1) ~ ', ' ~ list_item('listed.texts', 2) ~ ')') }}
+        {{ plain_name('coalesce(' ~ list_item('listed.texts', 1) ~ ', ' ~ list_item('listed.texts', 2) ~ ')') }}
             as rule_id,
         {{ plain_number(list_item('listed.texts', 4)) }} as score,
         {{ utc_timestamp('listed.ingested_at') }} as ingested_at,

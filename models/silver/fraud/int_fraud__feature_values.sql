@@ -40,7 +40,7 @@ told as (
             {{ 'fields.text' if object == 'features' else 'cast(null as string)' }} as value_text,
             {{ 'fields.text' if object != 'features' else 'cast(null as string)' }} as contribution_text
         from kept
-        cross join {{ json_fields(valid_json('kept.' ~ object), 'fields') }}
+        cross join {{ json_entries(valid_json('kept.' ~ object), 'fields') }}
         {{ 'union all' if not loop.last }}
     {% endfor %}
 ),
@@ -50,7 +50,7 @@ named as (
     select
         event_id,
         batch_id,
-        {{ plain_version('name') }} as feature,
+        {{ plain_name('name') }} as feature,
         {{ utc_timestamp('ingested_at') }} as ingested_at,
         {{ squeezed('value_text') }} as value_text,
         {{ plain_number('contribution_text') }} as contribution

@@ -2,15 +2,15 @@
     Operand of a join: the fields of a JSON object, `name` and `text`, one row each. Of what is no
     object there are none; a value that is an object or a list itself has a null for its text.
 -#}
-{%- macro json_fields(document, alias) -%}
-    {{ return(adapter.dispatch('json_fields', 'assay')(document, alias)) }}
+{%- macro json_entries(document, alias) -%}
+    {{ return(adapter.dispatch('json_entries', 'assay')(document, alias)) }}
 {%- endmacro -%}
 
-{%- macro default__json_fields(document, alias) -%}
-    {{ exceptions.raise_compiler_error('json_fields: no implementation for ' ~ target.type) }}
+{%- macro default__json_entries(document, alias) -%}
+    {{ exceptions.raise_compiler_error('json_entries: no implementation for ' ~ target.type) }}
 {%- endmacro -%}
 
-{%- macro duckdb__json_fields(document, alias) -%}
+{%- macro duckdb__json_entries(document, alias) -%}
     (
         select
             entries.key as name,
@@ -19,7 +19,7 @@
     ) as {{ alias }}
 {%- endmacro -%}
 
-{%- macro bigquery__json_fields(document, alias) -%}
+{%- macro bigquery__json_entries(document, alias) -%}
     {%- set parsed = "safe.parse_json(" ~ document ~ ", wide_number_mode => 'round')" -%}
     unnest(array(
         select as struct
