@@ -93,5 +93,6 @@ def explain(home: Home, decision_id: str) -> Explained:
 
 
 def _rows(warehouse: duckdb.DuckDBPyConnection, query: str, decision_id: str) -> list[Row]:
-    found = warehouse.execute(query, {"decision": decision_id}).to_arrow_table()
-    return list(found.to_pylist())
+    found = warehouse.execute(query, {"decision": decision_id})
+    names = [column[0] for column in found.description]
+    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]

@@ -51,7 +51,7 @@ def write_attributions(folder: Path) -> dict[str, Any]:
 def _explanation(decision: Event, number: int) -> Event:
     is_held = decision["decision"] != "approved"
     contributions = [
-        _contribution(RAISING, number, RAISED if is_held else PASSED),
+        _contribution(RAISING, decision["features"][RAISING], RAISED if is_held else PASSED),
         _contribution(LOWERING, 1, LOWERED),
     ]
     if number == 0:
