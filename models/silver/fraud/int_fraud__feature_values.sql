@@ -4,6 +4,12 @@
     meta={'renews': {'events': 'int_fraud__decision_arrivals'}}
 ) }}
 
+{%- set none_of = 'cast(null as string)' %}
+{%- set objects = {
+    'features': ['fields.text', none_of],
+    'feature_attributions': [none_of, 'fields.text'],
+} %}
+
 with
 
 arrivals as (
@@ -22,7 +28,12 @@ fraud_decisions as (
 
 kept as (
 
-    select fraud_decisions.*
+    select
+        fraud_decisions.event_id,
+        fraud_decisions.batch_id,
+        fraud_decisions.ingested_at,
+        {{ valid_json('fraud_decisions.features') }} as features,
+        {{ valid_json('fraud_decisions.feature_attributions') }} as feature_attributions
     from fraud_decisions
     inner join arrivals
         on {{ same('fraud_decisions', 'arrivals', ['batch_id', 'line_number', 'event_id']) }}
@@ -31,16 +42,16 @@ kept as (
 
 told as (
 
-    {% for object in ['features', 'feature_attributions'] -%}
+    {% for object, columns in objects.items() -%}
         select
             kept.event_id,
             kept.batch_id,
             kept.ingested_at,
             fields.name,
-            {{ 'fields.text' if object == 'features' else 'cast(null as string)' }} as value_text,
-            {{ 'fields.text' if object != 'features' else 'cast(null as string)' }} as contribution_text
+            {{ columns[0] }} as value_text,
+            {{ columns[1] }} as contribution_text
         from kept
-        cross join {{ json_entries(valid_json('kept.' ~ object), 'fields') }}
+        cross join {{ json_entries('kept.' ~ object, 'fields') }}
         {{ 'union all' if not loop.last }}
     {% endfor %}
 ),
@@ -82,19 +93,27 @@ valued as (
 
 ),
 
-features as (
+parted as (
+
+    select
+        *,
+        case when number_value is null then value_text end as word
+    from valued
+
+),
+
+feature_values as (
 
     select
         event_id,
         batch_id,
         feature,
         number_value,
-        {{ pseudonymize('case when number_value is null then value_text end', 'fraud.feature_value') }}
-            as text_key,
+        {{ pseudonymize('word', 'fraud.feature_value') }} as text_key,
         contribution,
         ingested_at
-    from valued
+    from parted
 
 )
 
-select * from features
+select * from feature_values

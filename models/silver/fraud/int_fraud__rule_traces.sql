@@ -28,7 +28,8 @@ listed as (
         fraud_attributions.ingested_at,
         listing.element,
         listing.place,
-        {{ json_texts('listing.element', ['$.ruleId', '$.rule_id', '$.fired', '$.score']) }} as texts
+        {{ json_texts('listing.element', ['$.ruleId', '$.rule_id', '$.fired', '$.score']) }}
+            as texts
     from fraud_attributions
     inner join arrivals
         on {{ same('fraud_attributions', 'arrivals', ['batch_id', 'line_number', 'event_id']) }}
@@ -36,35 +37,52 @@ listed as (
 
 ),
 
-condition_counts as (
+looked_at as (
 
     select
         listed.event_id,
         listed.place,
-        count(*) as conditions,
-        count(case when {{ list_item(json_texts('parts.element', ['$.matched']), 1) }} = 'true' then 1 end)
-            as conditions_matched
+        {{ json_texts('parts.element', ['$.matched']) }} as texts
     from listed
     cross join {{ json_elements('listed.element', 'parts', path='$.conditions') }}
-    group by listed.event_id, listed.place
+
+),
+
+condition_counts as (
+
+    select
+        event_id,
+        place,
+        count(*) as conditions,
+        count(case when {{ list_item('texts', 1) }} = 'true' then 1 end) as conditions_matched
+    from looked_at
+    group by event_id, place
+
+),
+
+spelled as (
+
+    select
+        *,
+        coalesce({{ list_item('texts', 1) }}, {{ list_item('texts', 2) }}) as rule_name
+    from listed
 
 ),
 
 named as (
 
     select
-        listed.event_id,
-        listed.batch_id,
-        listed.place,
-        {{ plain_name('coalesce(' ~ list_item('listed.texts', 1) ~ ', ' ~ list_item('listed.texts', 2) ~ ')') }}
-            as rule_id,
-        {{ plain_number(list_item('listed.texts', 4)) }} as score,
-        {{ utc_timestamp('listed.ingested_at') }} as ingested_at,
-        coalesce({{ list_item('listed.texts', 3) }} = 'true', false) as has_fired,
+        spelled.event_id,
+        spelled.batch_id,
+        spelled.place,
+        {{ plain_name('spelled.rule_name') }} as rule_id,
+        {{ plain_number(list_item('spelled.texts', 4)) }} as score,
+        {{ utc_timestamp('spelled.ingested_at') }} as ingested_at,
+        coalesce({{ list_item('spelled.texts', 3) }} = 'true', false) as has_fired,
         coalesce(condition_counts.conditions, 0) as conditions,
         coalesce(condition_counts.conditions_matched, 0) as conditions_matched
-    from listed
-    left join condition_counts on {{ same('listed', 'condition_counts', ['event_id', 'place']) }}
+    from spelled
+    left join condition_counts on {{ same('spelled', 'condition_counts', ['event_id', 'place']) }}
 
 ),
 
