@@ -23,6 +23,7 @@ PERMISSIONS = {
     "create_experiments": "experiment_create",
     "erase": "erasure",
     "expire": "retention",
+    "explain": "query",
     "export": "export",
     "release": "release",
     "rotate": "key_rotation",

@@ -14,6 +14,7 @@ from loaders.cli.common import Commands
 from loaders.cli.compact import compact_bronze
 from loaders.cli.contracts import contracts_group
 from loaders.cli.erase import erase_person
+from loaders.cli.explain import explain_decision
 from loaders.cli.gold import combine_gold, publish_gold, refresh_gold
 from loaders.cli.home import demo_data, init, show_status
 from loaders.cli.land import land
@@ -54,6 +55,7 @@ for command in (
     retain_home,
     show_status,
     show_metrics,
+    explain_decision,
     explain_suppression,
     vault_group,
     audit_group,

@@ -113,6 +113,8 @@ class Contract:
     A `reference` table says something of days or things and holds no events: it lands like them,
     but no model takes its rows up one by one, and no books are kept of them.
 
+    A table that `explains` another has the key of what it explains for its own.
+
     `payload` is the column whose content the event registry describes, by the columns `event_type`
     and `schema_version` beside it.
     """
@@ -131,6 +133,7 @@ class Contract:
     cluster_by: tuple[str, ...] = ()
     silver: str | None = None
     duplicates: str | None = None
+    explains: str | None = None
     reference: bool = False
 
     @property

@@ -61,7 +61,7 @@ def _of_table(table: str, old: Node, new: Node) -> Iterator[Change]:
         if old.get(key) != new.get(key):
             is_more = key == "overflow" and key not in old
             yield Change(table, f"another {key}", None if is_more else version)
-    for key in ("cluster_by", "silver", "duplicates", "reference"):
+    for key in ("cluster_by", "silver", "duplicates", "explains", "reference"):
         if old.get(key) != new.get(key):
             yield Change(table, f"another {key}")
     if old["retention_days"] != new["retention_days"]:

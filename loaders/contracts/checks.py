@@ -64,6 +64,7 @@ _TABLE_META: dict[str, Any] = {
         "lock_days": {"type": "integer", "minimum": 1},
         "silver": _NAME,
         "duplicates": _NAME,
+        "explains": _NAME,
         "reference": _FLAG,
     },
     "additionalProperties": False,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from loaders.demo.attempts import write_attempts
+from loaders.demo.attributions import write_attributions
 from loaders.demo.claims import write_claims, write_requests
 from loaders.demo.decisions import write_decisions
 from loaders.demo.deposits import write_deposits
@@ -28,6 +29,7 @@ class DemoKey(TypedDict):
     data_subject_requests: dict[str, Any]
     fraud_decisions: dict[str, Any]
     fraud_outcomes: dict[str, Any]
+    fraud_attributions: dict[str, Any]
 
 
 def write_demo(folder: Path, events: int, seed: int, end: datetime) -> DemoKey:
@@ -54,6 +56,7 @@ def write_demo(folder: Path, events: int, seed: int, end: datetime) -> DemoKey:
         data_subject_requests=write_requests(folder, seed, end.astimezone(UTC)),
         fraud_decisions=decisions,
         fraud_outcomes=outcomes,
+        fraud_attributions=write_attributions(folder),
     )
     text = json.dumps(key, indent=2, ensure_ascii=False) + "\n"
     (folder / ANSWER_KEY).write_text(text, encoding="utf-8", newline="\n")

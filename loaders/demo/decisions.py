@@ -143,6 +143,7 @@ def _decision(
         "amount_minor": int(rng.lognormal(8, 0.7)),
         "currency": CURRENCY,
         "features": {"amount_percentile": round(float(rng.random()), 3), "is_new": number % 2},
+        "feature_attributions": {"velocity": 0.125 if is_held else -0.125},
     }
 
 

@@ -32,14 +32,20 @@ def erase(home: Home, subject: Subject, salt: str) -> dict[str, int]:
     """Empty the lines of a person. Returns how many, by table; some are of an earlier try."""
     emptied: dict[str, int] = {}
     keys: dict[str, set[str]] = {}
+    events = [contract for contract in load_contracts().values() if contract.silver]
     with alone(home, _WAIT_SECONDS) as aside:
-        for table, contract in load_contracts().items():
-            if not contract.silver:
-                continue
+        # What explains others goes first: they lead to it.
+        for contract in sorted(events, key=lambda one: one.explains is None):
+            table = contract.table
             keys[table] = set()
+            explained = _keys_of(home, contract.explains, subject)
 
-            def empty(rows: pa.Table, contract: Contract = contract) -> pa.Table | None:
+            def empty(
+                rows: pa.Table, contract: Contract = contract, explained: pa.Array = explained
+            ) -> pa.Table | None:
                 mask = _of_subject(rows, contract, subject)
+                of_explained = pc.is_in(rows[contract.key], value_set=explained)
+                mask = pc.or_(mask, pc.and_(of_explained, pc.is_valid(rows["payload_hash"])))
                 keys[contract.table] |= set(rows[contract.key].filter(mask).to_pylist())
                 return _emptied(rows, contract, mask, salt)
 
@@ -49,6 +55,19 @@ def erase(home: Home, subject: Subject, salt: str) -> dict[str, int]:
             home, aside, letters, lambda rows: _without_bytes(rows, subject, keys)
         )
     return {table: count for table, count in emptied.items() if count}
+
+
+def _keys_of(home: Home, table: str | None, subject: Subject) -> pa.Array:
+    """Keys of a person's rows in a table; of no table, none."""
+    found: list[str] = []
+    if table:
+        contract = contract_of(table)
+        for file in sorted(files_of(home.bronze / table)):
+            with pq.ParquetFile(file) as parquet:
+                rows = fitted(parquet.read(), contract)
+            mask = _of_subject(rows, contract, subject)
+            found += rows[contract.key].filter(mask).to_pylist()
+    return pa.array(found, pa.string())
 
 
 def erased_key(salt: str, key: str) -> str:

@@ -38,6 +38,45 @@
     }) }}
 {%- endmacro -%}
 
+{#- The same of features: whether they raised the score. -#}
+{%- macro contribution_outcomes() -%}
+    {{ return({
+        'raised': {
+            'values': ['contribution > 0', 'contribution <= 0'],
+            'levels': [['decided_on', 'method', 'feature']],
+        },
+    }) }}
+{%- endmacro -%}
+
+{#- The same of rules: whether they fired, alone or with others, and whether that was right. -#}
+{%- macro rule_outcomes() -%}
+    {%- set levels = [['decided_on', 'rule_version', 'rule_id']] -%}
+    {%- set truths = [] -%}
+    {%- for fired in ['has_fired', 'not has_fired'] -%}
+        {%- for truth in ['is_fraud', 'not is_fraud', 'is_fraud is null'] -%}
+            {%- do truths.append(fired ~ ' and ' ~ truth) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {{ return({
+        'fired': {'values': ['has_fired', 'not has_fired'], 'levels': levels},
+        'overlap': {
+            'values': [
+                'has_fired_with_others', 'has_fired and not has_fired_with_others', 'not has_fired'
+            ],
+            'levels': levels,
+        },
+        'matched': {
+            'values': [
+                'conditions_matched = 0',
+                'conditions_matched > 0 and conditions_matched < conditions',
+                'conditions_matched > 0 and conditions_matched = conditions',
+            ],
+            'levels': levels,
+        },
+        'truth': {'values': truths, 'alike': ['is_fraud'], 'levels': levels},
+    }) }}
+{%- endmacro -%}
+
 {#- What was decided, and whether it was right: true of exactly one of these. -#}
 {%- macro truth_values() -%}
     {{ return([

@@ -8,6 +8,7 @@
         'attempts': {'silver': 'stg_access__attempts', 'duplicates': 'int_access__duplicates'},
         'deposit_attempts': {'silver': 'stg_access__deposit_attempts', 'duplicates': 'int_access__duplicates'},
         'claim_events': {'silver': 'stg_claims__claim_events', 'duplicates': 'int_claims__duplicates'},
+        'fraud_attributions': {'silver': 'stg_fraud__attributions', 'duplicates': 'int_fraud__duplicates'},
         'fraud_decisions': {'silver': 'stg_fraud__decisions', 'duplicates': 'int_fraud__duplicates'},
         'fraud_outcomes': {'silver': 'stg_fraud__outcomes', 'duplicates': 'int_fraud__duplicates'},
         'platform_events': {'silver': 'stg_engagement__events', 'duplicates': 'int_engagement__duplicates'},

@@ -25,6 +25,8 @@
       {'keys': column, 'arrivals': {table: model}}
           all that is known of a key of a bronze table that is told anew: arrivals hold every row of
           a key, so none is missing afterwards.
+      {'events': model}
+          all rows of the events that these arrivals keep anew, and the model reads.
       {'facts': variable}
           the periods in which the facts of a list of models say something else: metric_renewal.sql.
       {'since': model, 'where': condition, 'told_by': expressions}
@@ -60,6 +62,8 @@
         {{ are_changed_figures() }}
     {%- elif 'since' in renews -%}
         {{ is_since('period_start') }}
+    {%- elif 'events' in renews -%}
+        event_id in (select event_id from {{ ref(renews['events']) }} where verdict = 'kept' and is_new)
     {%- elif 'batches' in renews -%}
         batch_id in (select batch_id from {{ ref(renews['batches']) }})
     {%- else -%}

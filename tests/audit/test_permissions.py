@@ -16,6 +16,7 @@ from loaders.audit import rights
 from loaders.audit.rights import refuse_denied
 from loaders.cli import main
 from loaders.erasure.erase import erase
+from loaders.explanation import explain
 from loaders.gold.combine import combine
 from loaders.home import Home, init_home
 from loaders.identity import system_user
@@ -49,6 +50,7 @@ GUARDED: dict[str, tuple[Callable[[Home], object], str]] = {
     "create_experiments": (land_experiments, "experiment_create"),
     "erase": (lambda home: erase(home, None, wait=1), "erasure"),
     "expire": (lambda home: retain(home, wait=1), "retention"),
+    "explain": (lambda home: explain(home, "decision-1"), "query"),
     "export": (export_report, "export"),
     "release": (lambda home: release(home, quarter_of("2026-Q1")), "release"),
     "rotate": (lambda home: rotate(home, wait=1), "key_rotation"),

@@ -49,6 +49,7 @@ BASES: dict[str, dict[str, Any]] = {
         "transaction_id": "t",
         "recorded_at": "2026-05-01T10:00:00Z",
     },
+    "fraud_attributions": {"event_id": "a", "method": "shap"},
     "platform_events": {
         "event_id": "a",
         "event_type": "wallet.credit",

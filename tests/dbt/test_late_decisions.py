@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 IS_LONG = bool(os.environ.get("ASSAY_LONG"))
 BATCHES = 8 if IS_LONG else 2
 BUILT_AFTER = 1 if IS_LONG else 2  # files
-TABLES = ("fraud_decisions", "fraud_outcomes")
+TABLES = ("fraud_decisions", "fraud_outcomes", "fraud_attributions")
 SELECTION = ("path:models/silver/fraud", "path:models/gold/fraud", "+stg_platform__batches")
 # When a row was computed, and what it came in, is not what it says.
 NOT_SAID = {"updated_at", "labelled_at", "batch_id"}

@@ -247,6 +247,7 @@ def test_a_home_never_changes_where_it_lands(away: Home, home: Home):
         ["check"],
         ["rebuild", "attempts_daily", "--from", "2026-05-01", "--to", "2026-05-01"],
         ["explain-suppression", "attempts_daily"],
+        ["explain", "decision-1"],
         ["vault", "init"],
     ],
 )

@@ -10,6 +10,8 @@ from landed import bronze_rows
 from samples import MARK, as_lines
 
 from loaders.contracts import contract_of
+from loaders.erasure.bronze import erase, erased_key
+from loaders.erasure.subject import Subject
 from loaders.home import Home
 from loaders.landing.batches import LandingResult, land_file
 
@@ -135,3 +137,19 @@ def test_the_customer_never_lands(home: Home, table: str, name: str) -> None:
 def test_whom_the_tables_are_about() -> None:
     assert contract_of("fraud_decisions").subject == ("customer_id", "device_id")
     assert contract_of("fraud_outcomes").subject == ("customer_id", "transaction_id")
+
+
+def test_an_explanation_goes_with_its_decision(home: Home) -> None:
+    """Who is erased is erased from it too, though it does not name the customer."""
+    others = DECIDED | {"id": "d-other", "customer_id": "somebody-else"}
+    mine = DECIDED | {"id": "d-mine", "customer_id": "customer-to-forget"}
+    land(home, "fraud_decisions", mine, others)
+    told = {"method": "shap", "contributions": [{"feature": "age", "contribution": 1}]}
+    land(home, "fraud_attributions", *[told | {"decision_id": f"d-{n}"} for n in ("mine", "other")])
+    emptied = erase(home, Subject.of("customer_id", ["customer-to-forget"]), "salt")
+    assert emptied == {"fraud_decisions": 1, "fraud_attributions": 1}
+    rows = bronze_rows(home, "fraud_attributions")
+    assert {row["event_id"]: row["contributions"] is None for row in rows} == {
+        erased_key("salt", "d-mine"): True,
+        "d-other": False,
+    }

@@ -9,6 +9,10 @@ from __future__ import annotations
 import random
 from typing import Any
 
+NUMBERS: list[Any] = [0.25, -0.125, "0.5", 1e-1, "high", None, True, {"a": 1}]
+FEATURES = ["amount"] * 4 + [" Amount ", "b.c", "seen on monday", "İ", "", None]
+OWN: list[Any] = [{"velocity": 0.125, "b.c": -1}, {"velocity": "x", "no name": 1}, "[1]", None]
+
 PEOPLE, TRANSACTIONS = 200, 900
 DECISIONS = ["approved"] * 4 + ["declined", "review"]
 SCORES = [0, 0.29999999999999999, 0.3, 0.6, 0.8, 1]
@@ -45,6 +49,7 @@ def decision(rng: random.Random, number: int) -> dict[str, Any]:
         "customer_id": rng.choice([f"u{number % PEOPLE}"] * 6 + [f" u{number % PEOPLE} ", None]),
         "amount_minor": rng.choice([0, 999, 10**12]),
         "currency": of.choice(CURRENCIES),
+        "feature_attributions": rng.choice(OWN),
         "features": rng.choice([{"amount": 1.5}, '{"amount": 1}', None]),
         "region": rng.choice(["EU", " eu-west1", "elsewhere", None]),
     }
@@ -61,4 +66,26 @@ def outcome(rng: random.Random) -> dict[str, Any]:
         "overridden_decision": rng.choice([*DECISIONS, None]),
         "customer_id": rng.choice([f"u{number % PEOPLE}", None]),
         "region": rng.choice(["EU", None]),
+    }
+
+
+def attribution(rng: random.Random) -> dict[str, Any]:
+    """The same of an explanation: names that are none, numbers as texts, what is no list."""
+    contributions = [
+        {"feature": name, "value": rng.choice(NUMBERS), "contribution": rng.choice(NUMBERS)}
+        for name in rng.sample(FEATURES, 4)
+    ]
+    rules = [
+        {
+            rng.choice(["ruleId", "rule_id"]): rng.choice(["r1", "R2", "r 3", None]),
+            "fired": rng.choice([True, False, "true", None]),
+            "score": rng.choice(NUMBERS),
+            "conditions": rng.choice([[{"matched": True}, {"matched": False}, 7], [], {"a": 1}]),
+        }
+        for _ in range(3)
+    ]
+    return {
+        "method": rng.choice(["shap"] * 4 + ["lime"]),
+        "contributions": rng.choice([contributions] * 8 + [{"amount": 1}, "[", None]),
+        "ruleTrace": rng.choice([rules] * 8 + [{}, None]),
     }

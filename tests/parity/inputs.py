@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from claims import claim_event, requests
-from decisions import decision, outcome
+from decisions import attribution, decision, outcome
 from evening import evening
 
 SUNDAY = datetime(2026, 5, 3, tzinfo=UTC)
@@ -32,6 +32,7 @@ REQUIRED = {
     "claim_events": "event_type",
     "fraud_decisions": "decision",
     "fraud_outcomes": "transaction_id",
+    "fraud_attributions": "method",
 }
 
 # Most values are plain, so that cells have people enough to be published.
@@ -143,7 +144,7 @@ PAYLOADS: dict[str, dict[str, list[Any]]] = {
 # Whoever comes to a band of points has registered before, and earned some.
 EVENT_TYPES = [*PAYLOADS, *["account.registered", "contribution.recorded"] * 2]
 # Of these there are more rows: their many types have people enough each.
-TIMES = {"platform_events": 10, "claim_events": 3, "fraud_decisions": 3}
+TIMES = {"platform_events": 10, "claim_events": 3, "fraud_decisions": 3, "fraud_attributions": 3}
 # Rates of a day and currency that land twice, and texts that are none.
 RATES = ["0.5", "0.0205", " 12.12345678", "99999.5", "0", "-1", "1e3", "0.123456789", "½"]
 
@@ -208,6 +209,14 @@ def _fraud_decision(rng: random.Random, event_id: str, later: bool) -> dict[str,
 def _fraud_outcome(rng: random.Random, event_id: str, later: bool) -> dict[str, Any]:
     at = {"recorded_at": _in_zone(_moment(rng, later), rng.choice(["Z", "+02:00"]))}
     return _number(rng, event_id) | at | outcome(rng)
+
+
+def _fraud_attribution(rng: random.Random, event_id: str, later: bool) -> dict[str, Any]:
+    """Of a decision of the same number; its own id is what it explains."""
+    numbered = _number(rng, event_id)
+    explained = {"event_id": f"fraud_decisions-{numbered['sequence']}"}
+    at = {"computed_at": _in_zone(_moment(rng, later), rng.choice(["Z", "+02:00"]))}
+    return numbered | explained | at | attribution(rng)
 
 
 def _attempt(rng: random.Random, event_id: str, later: bool) -> dict[str, Any]:
@@ -309,4 +318,5 @@ EVENTS = {
     "claim_events": _claim_event,
     "fraud_decisions": _fraud_decision,
     "fraud_outcomes": _fraud_outcome,
+    "fraud_attributions": _fraud_attribution,
 }

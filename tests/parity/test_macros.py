@@ -51,6 +51,25 @@ def first_text_of(document: str, path: str) -> str:
     return f"list_item(json_texts(\"'{quoted}'\", ['{path}']), 1)"
 
 
+def rows_of(row: str, document: str, call: str) -> str:
+    """What a join with a document gives, each row as a text, in order."""
+    query = f"(select string_agg({row}, ',' order by {row}) from {document} as d cross join "
+    return '"' + query.replace('"', '\\"') + f"\" ~ {call} ~ ')'"
+
+
+# Rows of JSON documents, put together: of objects, of lists, and of what is neither.
+OBJECT = """(select '{"a": 1.5, "b.c": "x", "d": {"e": 1}, "f": null, "g": true}' as j)"""
+LIST = """(select '{"p": [{"a": 1}, 7, "x"]}' as j)"""
+FIELD, ELEMENT = "f.name || '=' || coalesce(f.text, '-')", "cast(f.place as string) || f.element"
+ENTRIES = [
+    (FIELD, OBJECT, "json_entries('d.j', 'f')", "a=1.5,b.c=x,d=-,f=-,g=true"),
+    (FIELD, "(select '[1]' as j)", "json_entries('d.j', 'f')", None),
+    (FIELD, "(select cast(null as string) as j)", "json_entries('d.j', 'f')", None),
+    (ELEMENT, LIST, "json_elements('d.j', 'f', path='$.p')", '0{"a":1},17,2"x"'),
+    (ELEMENT, LIST, "json_elements('d.j', 'f')", None),
+    (ELEMENT, "(select cast(null as string) as j)", "json_elements('d.j', 'f')", None),
+]
+
 # What is called, and what it gives.
 CASES: list[tuple[str, Any]] = [
     ("iso_week(\"date '2026-05-03'\")", date(2026, 4, 27)),  # a Sunday
@@ -124,6 +143,14 @@ CASES: list[tuple[str, Any]] = [
     ("plain_version(\"' Net-1.4'\")", "net-1.4"),
     ("plain_version(\"'no name!'\")", None),
     ("plain_version(\"'v123456789'\")", None),
+    ("plain_name(\"' Amount.z-1 '\")", "amount.z-1"),
+    ("plain_name(\"'seen on monday'\")", None),
+    ("plain_name(\"'v123456789'\")", None),
+    ("plain_number(\"'-1.5e-1'\")", -0.15),
+    ("plain_number(\"'nan'\")", None),
+    ("plain_number(\"'1e400'\")", None),
+    ("plain_number(\"' 7'\")", None),
+    *[(rows_of(row, document, call), found) for row, document, call, found in ENTRIES],
     ("try_cast('7', 'int64')", 7),
     ("try_cast('1e30', 'int64')", None),
     ("is_nan(\"cast('nan' as float64)\")", True),

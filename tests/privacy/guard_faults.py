@@ -344,6 +344,24 @@ FAULTS = {
         "model_performance_daily",
         "update gold.model_performance_daily set decisions = decisions + 1 where rowid = 0",
     ),
+    "a feature that has one more": Fault(
+        "k_anonymous",
+        "feature_attributions_daily",
+        "update gold.feature_attributions_daily set contributions = contributions + 1 "
+        "where rowid = 0",
+    ),
+    "a rule that has one more": Fault(
+        "k_anonymous",
+        "rule_performance_daily",
+        "update gold.rule_performance_daily set evaluated = evaluated + 1 where rowid = 0",
+    ),
+    "a rule whose truth is told of few": Fault(
+        "outcomes_pass",
+        "int_fraud__published_rules",
+        "update silver.int_fraud__published_rules set truth_level = 2 where (event_id, rule_id) = "
+        "(select min((event_id, rule_id)) from silver.int_fraud__published_rules "
+        "where truth_level > 0)",
+    ),
     "a cohort by a pseudonym of nobody": Fault(
         "k_anonymous",
         "fraud_cohorts",

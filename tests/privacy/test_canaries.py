@@ -28,7 +28,7 @@ pytestmark = pytest.mark.slow
 
 TABLES = (
     *("attempts", "deposit_attempts", "platform_events", "claim_events"),
-    *("fraud_decisions", "fraud_outcomes"),
+    *("fraud_decisions", "fraud_outcomes", "fraud_attributions"),
 )
 PEOPLE = 12
 # What tells events apart is another word in each: it begins with the canary.

@@ -44,6 +44,7 @@ EXPLAINED = {
             "attempts.timestamp",
             "claim_events.timestamp",
             "deposit_attempts.timestamp",
+            "fraud_attributions.computed_at",
             "fraud_decisions.timestamp",
             "fraud_outcomes.recorded_at",
             "platform_events.occurred_at",

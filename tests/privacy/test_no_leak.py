@@ -39,6 +39,7 @@ KEYS = {  # pseudonyms in silver, by bronze table
         "payload_key",
     ),
     "fraud_outcomes": ("transaction_key", "customer_key", "payload_key"),
+    "fraud_attributions": ("customer_key", "payload_key"),
     "platform_events": ("user_key", "payload_key", "submission_key", "bet_key", "payment_key"),
 }
 SHORTEST = 6  # characters; shorter values would be found anywhere

@@ -22,6 +22,7 @@ _NEEDS: dict[str, dict[str, str]] = {
     "create_experiments": {"bronze": EDITOR},
     "erase": {"bronze": EDITOR, "silver": EDITOR, "gold_restricted": EDITOR},
     "expire": {"bronze": EDITOR},
+    "explain": {"bronze": EDITOR, "silver": VIEWER},
     "export": {"bronze": EDITOR, "gold": VIEWER},
     "release": {"bronze": EDITOR, "silver": VIEWER, "main": VIEWER},
     "rotate": {"bronze": EDITOR, "silver": VIEWER, "main": VIEWER, "vault": EDITOR},

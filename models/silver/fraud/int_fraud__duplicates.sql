@@ -4,6 +4,7 @@
     meta={'renews': {
         'keys': 'event_id',
         'arrivals': {
+            'fraud_attributions': 'int_fraud__attribution_arrivals',
             'fraud_decisions': 'int_fraud__decision_arrivals',
             'fraud_outcomes': 'int_fraud__outcome_arrivals',
         },
@@ -11,6 +12,12 @@
 ) }}
 
 with
+
+attribution_arrivals as (
+
+    select * from {{ ref('int_fraud__attribution_arrivals') }}
+
+),
 
 decision_arrivals as (
 
@@ -26,7 +33,7 @@ outcome_arrivals as (
 
 duplicates as (
 
-    {% for table in ['decision', 'outcome'] -%}
+    {% for table in ['attribution', 'decision', 'outcome'] -%}
         select
             'fraud_{{ table }}s' as table_name,
             event_id,

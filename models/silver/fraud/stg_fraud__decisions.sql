@@ -3,6 +3,8 @@
     unique_key='event_id'
 ) }}
 
+-- Its features are in this first: a batch counts as read once its rows are here.
+-- {{ ref('int_fraud__feature_values') }}
 with
 
 arrivals as (
@@ -48,6 +50,8 @@ typed as (
         nullif(trim(device_id, ' '), '') as device_id,
         nullif(trim(merchant_id, ' '), '') as merchant_id,
         decision,
+        model_score,
+        rule_score,
         final_score,
         coalesce({{ plain_version('model_version') }}, 'unknown') as model_version,
         coalesce({{ plain_version('rule_version') }}, 'unknown') as rule_version,
@@ -98,6 +102,8 @@ pseudonymized as (
 
         -- what was decided, and by what
         decision,
+        model_score,
+        rule_score,
         final_score,
         model_version,
         rule_version,

@@ -114,6 +114,7 @@ SENSITIVE = {
         f"gold.{mart}": [("true_positives + false_negatives", "decisions")]
         for mart in ("fraud_metrics", "model_performance_daily", "fraud_cohorts")
     },
+    "gold.rule_performance_daily": [("true_positives", "evaluated")],
 }
 CLAIMS_OF_FEW = """
     create or replace view gold.daily_claim_stats as
@@ -195,6 +196,14 @@ PARTS_OF_CLAIMS_AND_PAYMENTS = {
         ("other_results", "verifications"),
     ],
     "gold.payments_hourly": [("refunded", "captured")],
+    "gold.feature_attributions_daily": [("raising_rate * contributions", "contributions")],
+    "gold.rule_performance_daily": [
+        (part, "evaluated")
+        for part in (
+            *("fired", "true_positives", "false_positives", "fired_unlabelled"),
+            "fired_with_others",
+        )
+    ],
     **{
         f"gold.{mart}": [
             (part, "decisions")
