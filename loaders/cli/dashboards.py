@@ -1,0 +1,50 @@
+"""Dashboards of Metabase as files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from loaders.cli.common import everywhere, say
+from loaders.dashboards import check
+from loaders.dashboards.declared import FOLDER, read_dashboards
+from loaders.home import open_duckdb_home
+
+_FOLDER = click.option(
+    "--folder",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=FOLDER,
+    help="Where the files are. Default: metabase/ of the project.",
+)
+
+
+@click.group("dashboards")
+def dashboards_group() -> None:
+    """Dashboards and alerts of Metabase, from the files in metabase/ (docs/metabase.md)."""
+
+
+@dashboards_group.command("check")
+@_FOLDER
+@everywhere
+def check_dashboards(folder: Path, home: Path | None, as_json: bool) -> None:
+    """Check every file without a Metabase; its queries run on the gold of the home."""
+    found = open_duckdb_home(home, "the queries of the tests, which Google's SQL engine reads")
+    done = check.check(found, read_dashboards(folder))
+    facts = {
+        "dashboards": done.dashboards,
+        "queries": done.queries,
+        "runs": done.runs,
+        "problems": [str(problem) for problem in done.problems],
+        "empty": done.empty,
+    }
+    lines = [str(problem) for problem in done.problems]
+    if done.empty:
+        lines.append(f"No rows on this gold: {', '.join(done.empty)}.")
+    lines.append(
+        f"{done.dashboards} dashboards, {done.queries} queries, run {done.runs} times: "
+        f"{len(done.problems)} problems."
+    )
+    say(as_json, facts, lines)
+    if done.problems:
+        raise SystemExit(1)
