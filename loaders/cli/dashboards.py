@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -9,7 +10,9 @@ import click
 from loaders.cli.common import everywhere, say
 from loaders.dashboards import check
 from loaders.dashboards.declared import FOLDER, read_dashboards
-from loaders.home import open_duckdb_home
+from loaders.dashboards.server.apply import apply, plan
+from loaders.dashboards.server.writer import Change, Writer
+from loaders.home import open_duckdb_home, open_home
 
 _FOLDER = click.option(
     "--folder",
@@ -48,3 +51,32 @@ def check_dashboards(folder: Path, home: Path | None, as_json: bool) -> None:
     say(as_json, facts, lines)
     if done.problems:
         raise SystemExit(1)
+
+
+@dashboards_group.command("plan")
+@_FOLDER
+@everywhere
+def plan_dashboards(folder: Path, home: Path | None, as_json: bool) -> None:
+    """Say what `apply` would change in the Metabase of ASSAY_METABASE_URL; write nothing."""
+    writer = plan(open_home(home), read_dashboards(folder))
+    lines = [str(change) for change in writer.changes]
+    _tell(writer, lines, "to make", as_json)
+
+
+@dashboards_group.command("apply")
+@_FOLDER
+@everywhere
+def apply_dashboards(folder: Path, home: Path | None, as_json: bool) -> None:
+    """Make that Metabase what the files say. Run it again whenever it was stopped."""
+
+    def told(change: Change) -> None:
+        if not as_json:
+            click.echo(str(change))
+
+    writer = apply(open_home(home), read_dashboards(folder), told)
+    _tell(writer, [], "made", as_json)
+
+
+def _tell(writer: Writer, lines: list[str], what: str, as_json: bool) -> None:
+    facts = {"changes": [asdict(change) for change in writer.changes], "notes": writer.notes}
+    say(as_json, facts, [*lines, *writer.notes, f"{len(writer.changes)} changes {what}."])

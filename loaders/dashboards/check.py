@@ -49,7 +49,7 @@ def check(home: Home, dashboards: Iterable[Dashboard]) -> Checked:
             for one in (*dashboard.cards.values(), *dashboard.alerts.values()):
                 done.queries += 1
                 problems = [
-                    wrong_at(one, line, why) for line, why in _static_problems(dashboard, one)
+                    wrong_at(one, line, why) for line, why in static_problems(dashboard, one)
                 ]
                 done.problems += problems or _try(done, dashboard, one, gold, now)
     done.problems.sort(key=str)
@@ -138,7 +138,7 @@ def _unused_filters(dashboard: Dashboard) -> Iterator[DashboardError]:
             )
 
 
-def _static_problems(dashboard: Dashboard, one: Card | Alert) -> Iterator[tuple[int, str]]:
+def static_problems(dashboard: Dashboard, one: Card | Alert) -> Iterator[tuple[int, str]]:
     """What is wrong with a query before it is run."""
     gold = models_of("gold")
     marts = marts_in(one.sql)

@@ -22,6 +22,7 @@ FUNCTIONS = _AGGREGATES | _WINDOWS | _NUMBERS | _OTHERS
 # How DuckDB's parser calls operators.
 _OPERATORS = frozenset(["+", "-", "*", "/", "~~", "!~~", "isnull", "isnotnull", "row"])
 _OURS = re.compile(r"{{.*?}}")
+_IN_HAVING = re.compile(r"\bhaving\b(?:(?!\border\s+by\b).)*", re.IGNORECASE | re.DOTALL)
 _TEXTS = re.compile(r"'(?:[^']|'')*'|--[^\n]*")
 _FOREIGN = {
     r"::": "write cast(… as …)",
@@ -54,6 +55,11 @@ def foreign(template: str, sql: str) -> Iterator[tuple[int, str]]:
             if type_ not in _CASTS:
                 line = plain[: found.start()].count("\n") + 1
                 yield line, f"{type_} is no type of both: use one of {', '.join(sorted(_CASTS))}"
+    for found in _IN_HAVING.finditer(plain):
+        for name in re.findall(r"\(\s*(\w+)\s*\)", found.group()):
+            if re.search(rf"\bas\s+{name}\b", plain[: found.start()], re.IGNORECASE):
+                line = plain[: found.start()].count("\n") + 1
+                yield line, f"in having, BigQuery takes {name} for the sum: call that otherwise"
     for name in sorted(set(_functions(sql)) - FUNCTIONS - _OPERATORS):
         found_in = re.search(rf"\b{re.escape(name)}\s*\(", plain, re.IGNORECASE)
         line = plain[: found_in.start()].count("\n") + 1 if found_in else 1

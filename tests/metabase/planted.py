@@ -42,7 +42,7 @@ alerts:
     every: hour
     to: [analysts]
     sql: |
-      select period_start, sum(errors) as errors
+      select period_start, sum(errors) as failed
       from {{ ref('attempts_hourly') }}
       where period_start = {{ hours_ago(1) }}
       group by period_start
