@@ -10,6 +10,7 @@ import click
 from loaders.cli.common import everywhere, say
 from loaders.dashboards import check
 from loaders.dashboards.declared import FOLDER, read_dashboards
+from loaders.dashboards.preview import preview
 from loaders.dashboards.server.apply import apply, plan
 from loaders.dashboards.server.writer import Change, Writer
 from loaders.home import open_duckdb_home, open_home
@@ -80,3 +81,15 @@ def apply_dashboards(folder: Path, home: Path | None, as_json: bool) -> None:
 def _tell(writer: Writer, lines: list[str], what: str, as_json: bool) -> None:
     facts = {"changes": [asdict(change) for change in writer.changes], "notes": writer.notes}
     say(as_json, facts, [*lines, *writer.notes, f"{len(writer.changes)} changes {what}."])
+
+
+@dashboards_group.command("preview")
+@click.argument("output", type=click.Path(file_okay=False, path_type=Path))
+@_FOLDER
+@everywhere
+def preview_dashboards(output: Path, folder: Path, home: Path | None, as_json: bool) -> None:
+    """Draw each dashboard as a page in folder OUTPUT, on the gold of the home."""
+    found = open_duckdb_home(home, "a Metabase")
+    written = preview(found, read_dashboards(folder), output)
+    facts = {"pages": [str(path) for path in written]}
+    say(as_json, facts, [f"Wrote {len(written)} pages to {output}."])
