@@ -10,6 +10,7 @@ import click
 from loaders.cli.common import everywhere, say
 from loaders.dashboards import check
 from loaders.dashboards.declared import FOLDER, read_dashboards
+from loaders.dashboards.exposures import exposures
 from loaders.dashboards.preview import preview
 from loaders.dashboards.server.apply import apply, plan
 from loaders.dashboards.server.writer import Change, Writer
@@ -93,3 +94,10 @@ def preview_dashboards(output: Path, folder: Path, home: Path | None, as_json: b
     written = preview(found, read_dashboards(folder), output)
     facts = {"pages": [str(path) for path in written]}
     say(as_json, facts, [f"Wrote {len(written)} pages to {output}."])
+
+
+@dashboards_group.command("exposures")
+@_FOLDER
+def print_exposures(folder: Path) -> None:
+    """Print the dashboards as exposures of dbt, for models/dashboards.yml."""
+    click.echo(exposures(read_dashboards(folder)), nl=False)

@@ -1,8 +1,9 @@
 """Check dashboards without a Metabase: names, columns, filters, and each query on published gold.
 
 Every query is tried as Metabase would run it: with the defaults of its filters, with nothing
-chosen, with each edge, and with the time of now. The newest hour of published gold is "now" in all
-tries but the last, so that there is something to see whenever the gold was built.
+chosen, with each edge, and with the time of now. The end of the newest day that the dashboard's
+marts tell of is "now" in all tries but the last, so that there is something to see whenever the
+gold was built.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ from loaders.dashboards.portable import foreign
 from loaders.dashboards.sql import Column, Engine, SqlError, filters_in, marts_in, written
 from loaders.errors import AssayError
 from loaders.gold.audiences import partner_marts
-from loaders.gold.marts import columns_of, models_of
+from loaders.gold.marts import columns_of, is_about_operations, models_of
 from loaders.home import Home, connect, quote
 
 _LINE = re.compile(r"\bLINE (\d+):")
+_TODAY = datetime(2026, 6, 1)  # where there is no gold yet
 
 
 @dataclass
@@ -45,8 +47,8 @@ def check(home: Home, dashboards: Iterable[Dashboard]) -> Checked:
         done.dashboards += 1
         done.problems += _unused_filters(dashboard)
         with opened(home, dashboard) as gold:
-            now = newest(gold)
-            for one in (*dashboard.cards.values(), *dashboard.alerts.values()):
+            now = newest(gold, dashboard)
+            for one in dashboard.queries:
                 done.queries += 1
                 problems = [
                     wrong_at(one, line, why) for line, why in static_problems(dashboard, one)
@@ -72,19 +74,21 @@ def opened(home: Home, dashboard: Dashboard) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def newest(gold: duckdb.DuckDBPyConnection) -> datetime:
-    """The end of the newest day that published gold tells of."""
+def newest(gold: duckdb.DuckDBPyConnection, dashboard: Dashboard) -> datetime:
+    """The end of the newest day that the cards of a dashboard can tell of.
+
+    The books are of the day of landing, which counts where there is nothing else.
+    """
+    marts = {mart for card in dashboard.cards.values() for mart in marts_in(card.sql)}
+    about_people = {mart for mart in marts if not is_about_operations(mart)}
     days = [
         f"select max(cast({column} as date)) as day from gold.{mart}"
-        for (mart,) in gold.execute(
-            "select table_name from information_schema.tables where table_schema = 'gold'"
-        ).fetchall()
+        for mart in sorted(about_people or marts)
         for column in ("period_start", "date", "ts")
-        # The books are of the day of landing, requests of whenever they came.
-        if column in columns_of(mart) and "about_operations" not in _tests_of(mart)
+        if column in columns_of(mart)
     ]
     found = gold.execute(f"select max(day) + 1 from ({' union all '.join(days)})").fetchone()
-    return datetime.combine(found[0], datetime.min.time()) if found and found[0] else datetime.now()
+    return datetime.combine(found[0], datetime.min.time()) if found and found[0] else _TODAY
 
 
 def choices(
@@ -191,7 +195,7 @@ def _try(
                 return [wrong_at(one, 1, f"its answer has no column {lacking[0]}. Mend the query")]
             if number == 0 and (why := _not_drawable(one, names, rows)):
                 return [wrong_at(one, 1, why)]
-            if number == 0 and not rows:
+            if number == 0 and shows_nothing(one, names, rows):
                 done.empty.append(f"{dashboard.slug}/{one.slug}")
     return []
 
@@ -209,6 +213,12 @@ def _not_drawable(card: Card, names: list[str], rows: list[tuple[object, ...]]) 
     return ""
 
 
+def shows_nothing(card: Card, names: list[str], rows: list[tuple[object, ...]]) -> bool:
+    """Whether there is nothing to see: no row, or no figure in any."""
+    figures = [names.index(name) for name in (card.y or card.units)]
+    return all(row[figure] is None for row in rows for figure in figures)
+
+
 def _by(card: Card) -> tuple[str, ...]:
     return (card.by,) if card.by else ()
 
@@ -218,7 +228,3 @@ def _told(error: duckdb.Error) -> tuple[int, str]:
     text = str(error)
     found = _LINE.search(text)
     return int(found.group(1)) if found else 1, f"{text.splitlines()[0].rstrip('.')}. Mend it"
-
-
-def _tests_of(mart: str) -> list[object]:
-    return list(models_of("gold").get(mart, {}).get("data_tests", []))

@@ -93,6 +93,11 @@ class Dashboard:
     subscriptions: dict[str, Subscription]
     source: Source = field(repr=False)
 
+    @property
+    def queries(self) -> list[Card | Alert]:
+        """All that it asks: its cards and its alerts."""
+        return [*self.cards.values(), *self.alerts.values()]
+
 
 def read_dashboards(folder: Path = FOLDER) -> list[Dashboard]:
     """Every dashboard of a folder. Raises DashboardError."""

@@ -14,7 +14,7 @@ from loaders.reports.charts import COLOURS, CONFIG, DASHES, VEGA_LITE, embedded
 Row = Sequence[Any]
 
 _MOST = len(COLOURS)  # series that can be told apart
-_LABELS = 10  # along a plot
+_LABEL = 65  # pixels of one along a plot
 _COLUMN = 34  # pixels of a column of the grid
 
 
@@ -38,7 +38,7 @@ def picture(card: Card, names: list[str], rows: list[Row], columns: int, number:
 def _points(card: Card, names: list[str], rows: list[Row]) -> list[dict[str, Any]]:
     """A point for each row and figure, of the greatest series."""
     place = {name: number for number, name in enumerate(names)}
-    points = [
+    points: list[dict[str, Any]] = [
         {
             "x": " ".join(_label(row[place[x]]) for x in card.x),
             "when": _milliseconds(row[place[card.x[0]]]),
@@ -56,7 +56,9 @@ def _points(card: Card, names: list[str], rows: list[Row]) -> list[dict[str, Any
 
 
 def _specification(card: Card, points: list[dict[str, Any]], width: int) -> dict[str, Any]:
-    lines = sorted({point["line"] for point in points})
+    lines = list(dict.fromkeys(point["line"] for point in points))
+    if card.by:
+        lines.sort()
     units = list(dict.fromkeys(card.units[name] for name in card.y))
     figures = {
         "field": "value",
@@ -71,7 +73,7 @@ def _specification(card: Card, points: list[dict[str, Any]], width: int) -> dict
     is_time = any(point["when"] is not None for point in points)
     is_drawn_by_time = is_time and card.show in ("line", "area")
     labels = list(dict.fromkeys(point["x"] for point in points))
-    every = 1 + (len(labels) - 1) // _LABELS
+    every = 1 + (len(labels) - 1) // max(2, width // _LABEL)
     moments = sorted({point["when"] for point in points}) if is_drawn_by_time else []
     along: dict[str, Any] = {
         "field": "x",
@@ -79,12 +81,12 @@ def _specification(card: Card, points: list[dict[str, Any]], width: int) -> dict
         "sort": sorted(labels) if is_time else labels,
         "axis": {
             "title": "day (UTC)" if is_time else None,
-            "labelAngle": 0,
-            "values": labels if card.show == "row" else sorted(labels)[::every],
+            "labelAngle": 0 if is_time or card.show == "row" or len(labels) < 3 else -20,
+            "values": sorted(labels)[::every] if is_time else labels,
         },
     }
-    if card.show != "row" and not is_time:
-        along["axis"]["values"] = labels
+    if is_time and all(label[10:] == "" for label in labels):
+        along["axis"]["labelExpr"] = "utcFormat(toDate(datum.value), '%d %b')"
     if is_drawn_by_time:
         along = {
             "field": "when",
@@ -93,7 +95,7 @@ def _specification(card: Card, points: list[dict[str, Any]], width: int) -> dict
             "axis": {
                 "title": "day (UTC)",
                 "format": "%d %b",
-                "values": moments[:: 1 + (len(moments) - 1) // _LABELS],
+                "values": moments[:: 1 + (len(moments) - 1) // max(2, width // _LABEL)],
                 "grid": False,
             },
         }

@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from loaders.dashboards.check import choices, newest, opened, sql_of
+from loaders.dashboards.check import choices, newest, opened, shows_nothing, sql_of
 from loaders.dashboards.declared import FOLDER, Card, Dashboard
 from loaders.dashboards.parameters import Chosen, default
 from loaders.dashboards.pictures import picture
@@ -62,7 +62,7 @@ def page(home: Home, dashboard: Dashboard) -> bytes:
     )
     places = grid(dashboard)
     with opened(home, dashboard) as gold:
-        now = newest(gold)
+        now = newest(gold, dashboard)
         shown = []
         for slug, card in dashboard.cards.items():
             (chosen, *_) = choices(dashboard, card, now)
@@ -78,7 +78,7 @@ def page(home: Home, dashboard: Dashboard) -> bytes:
 
 
 def _shown(card: Card, place: dict[str, int], names: list[str], rows: list[Any]) -> _Shown:
-    if not rows:
+    if shows_nothing(card, names, rows):
         return _Shown(card, place)
     if card.show == "number":
         unit = card.units[card.y[0]]
