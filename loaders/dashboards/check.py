@@ -79,7 +79,9 @@ def newest(gold: duckdb.DuckDBPyConnection, dashboard: Dashboard) -> datetime:
 
     The books are of the day of landing, which counts where there is nothing else.
     """
-    marts = {mart for card in dashboard.cards.values() for mart in marts_in(card.sql)}
+    tables = gold.execute("select table_name from information_schema.tables").fetchall()
+    there = {str(name) for (name,) in tables}
+    marts = there & {mart for card in dashboard.cards.values() for mart in marts_in(card.sql)}
     about_people = {mart for mart in marts if not is_about_operations(mart)}
     days = [
         f"select max(cast({column} as date)) as day from gold.{mart}"
@@ -87,6 +89,8 @@ def newest(gold: duckdb.DuckDBPyConnection, dashboard: Dashboard) -> datetime:
         for column in ("period_start", "date", "ts")
         if column in columns_of(mart)
     ]
+    if not days:
+        return _TODAY
     found = gold.execute(f"select max(day) + 1 from ({' union all '.join(days)})").fetchone()
     return datetime.combine(found[0], datetime.min.time()) if found and found[0] else _TODAY
 
