@@ -8,55 +8,18 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
-from contract import violations
-from metabase_standin import EMAIL, EVERYBODY, KEY, PASSWORD, StandIn
+from applied import files, lines, metabase, run
+from metabase_standin import EVERYBODY, StandIn
 from planted import plant
 
-from loaders.cli import main
 from loaders.dashboards.declared import read_dashboards
-from loaders.dashboards.server.bodies import WIDTH, grid
-from loaders.dashboards.server.messages import cron
-from loaders.home import Home, init_home
+from loaders.home import Home
 
+__all__ = ["files", "metabase"]  # fixtures
 PARTNERS = ("insurance-01", "retail-02")
-WEEKLY = "subscriptions:\n  weekly: {every: monday 08:00, to: [analysts, one@example.com]}\n"
-
-
-@pytest.fixture
-def metabase(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
-    """A Metabase that somebody has set up, and an API key for it."""
-    with StandIn() as standin:
-        monkeypatch.setenv("ASSAY_METABASE_URL", standin.url)
-        monkeypatch.setenv("ASSAY_METABASE_KEY", KEY)
-        monkeypatch.setattr("loaders.dashboards.server.access.time.sleep", lambda _: None)
-        yield standin
-        assert standin.violations == []
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> Path:
-    """A folder with one small dashboard."""
-    folder = tmp_path / "files"
-    plant(folder)
-    with (folder / "small.yml").open("a", encoding="utf-8") as file:
-        file.write(WEEKLY)
-    return folder
-
-
-def run(command: str, home: Home, folder: Path | None = None, code: int = 0) -> Result:
-    options = ["--folder", str(folder)] if folder else []
-    result = CliRunner().invoke(main, ["dashboards", command, "--home", str(home.path), *options])
-    assert result.exit_code == code, result.output
-    return result
-
-
-def lines(result: Result) -> list[str]:
-    return [line for line in result.output.splitlines() if line[:2] in ("+ ", "~ ", "- ")]
 
 
 def test_every_file_is_applied_and_the_second_time_nothing_is_written(
@@ -235,129 +198,3 @@ def test_an_application_that_is_killed_goes_on(
             metabase.things[kind].clear()
         for number in [n for n, name in metabase.groups.items() if name.startswith("Assay")]:
             del metabase.groups[number]
-
-
-def test_a_new_metabase_is_set_up(home: Home, files: Path, monkeypatch: pytest.MonkeyPatch):
-    """The administrator is made once, and everybody else loses the outermost collection."""
-    with StandIn(is_set_up=False) as standin:
-        monkeypatch.setenv("ASSAY_METABASE_URL", standin.url)
-        monkeypatch.delenv("ASSAY_METABASE_KEY", raising=False)
-        monkeypatch.setattr("loaders.dashboards.server.access.time.sleep", lambda _: None)
-        planned = run("plan", home, files)
-        assert "Nobody has set this Metabase up" in planned.output
-        assert standin.writes == []
-        assert "no credentials" in run("apply", home, files, code=1).output
-        monkeypatch.setenv("ASSAY_METABASE_EMAIL", EMAIL)
-        monkeypatch.setenv("ASSAY_METABASE_PASSWORD", PASSWORD)
-        run("apply", home, files)
-        assert standin.site == "Assay"
-        assert standin.graphs["collection"]["groups"][str(EVERYBODY)]["root"] == "none"
-        before = len(standin.writes)
-        run("apply", home, files)
-        assert len(standin.writes) == before
-        assert standin.violations == []
-
-
-@pytest.mark.parametrize("version", ["v0.57.9", "v1.54.2", "vUNKNOWN"])
-def test_an_older_metabase_is_refused(metabase: StandIn, home: Home, files: Path, version: str):
-    metabase.version = version
-    result = run("apply", home, files, code=1)
-    assert result.output.startswith(f"METABASE_REFUSED: it is of version {version}; 58 or later")
-    assert [path for _, path, _ in metabase.requests] == ["session/properties"]
-
-
-def test_what_goes_wrong_is_one_line(
-    metabase: StandIn, home: Home, files: Path, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setenv("ASSAY_METABASE_KEY", "another")
-    refused = run("apply", home, files, code=1).output
-    assert "not allowed" in refused and refused.count("\n") == 1
-    monkeypatch.setenv("ASSAY_METABASE_URL", "http://127.0.0.1:9")
-    assert "got no answer" in run("plan", home, files, code=1).output
-    monkeypatch.delenv("ASSAY_METABASE_URL")
-    assert "ASSAY_METABASE_URL is not set" in run("plan", home, files, code=1).output
-
-
-def test_members_of_a_group_get_a_subscription(metabase: StandIn, home: Home, files: Path):
-    """An address gets it at once, a member when there is one."""
-    run("apply", home, files)
-    (pulse,) = metabase.of("pulse")
-    assert pulse["channels"][0]["recipients"] == [{"email": "one@example.com"}]
-    (group,) = [n for n, name in metabase.groups.items() if name == "Assay analysts"]
-    metabase.members.append({"user_id": 12, "group_id": group})
-    assert lines(run("apply", home, files)) == ["~ subscription small/weekly: channels"]
-    assert pulse["channels"][0]["recipients"] == [{"id": 12}, {"email": "one@example.com"}]
-
-
-def test_a_database_of_bigquery_has_its_key_and_never_sends_it_twice(
-    metabase: StandIn, tmp_path: Path, files: Path, monkeypatch: pytest.MonkeyPatch
-):
-    """A key is not given back, so that it is not compared."""
-    marker = {
-        "residency": "eu",
-        "bigquery": {"project": "p", "dataset": "assay_eu", "location": "x"},
-    }
-    home = init_home(tmp_path / "home")[0]
-    text = json.loads(home.marker.read_text())
-    home.marker.write_text(json.dumps(text | marker), encoding="utf-8")
-    keys = tmp_path / "keys"
-    keys.mkdir()
-    (keys / "gold.json").write_text('{"type": "service_account"}')
-    monkeypatch.setenv("ASSAY_METABASE_KEYS", str(keys))
-    monkeypatch.setattr("metabase_standin.SCHEMA", "assay_eu_gold")
-    run("apply", home, files)
-    (database,) = metabase.of("database")
-    assert database["engine"] == "bigquery-cloud-sdk"
-    assert database["details"]["dataset-filters-patterns"] == "assay_eu_gold"
-    card = metabase.named("card", "Requests by")
-    assert "from `p`.`assay_eu_gold`.`attempts_daily`" in card["dataset_query"]["native"]["query"]
-    assert lines(run("plan", home, files)) == []
-
-
-def test_rows_fill_the_grid():
-    """No card over another, none over the edge, no gap in a row."""
-    for dashboard in read_dashboards():
-        cells: set[tuple[int, int]] = set()
-        for place in grid(dashboard).values():
-            assert place["col"] + place["size_x"] <= WIDTH
-            its = {
-                (place["row"] + y, place["col"] + x)
-                for x in range(place["size_x"])
-                for y in range(place["size_y"])
-            }
-            assert not cells & its, dashboard.slug
-            cells |= its
-
-
-def test_rhythms_are_those_of_quartz():
-    """Worked out by hand from Quartz's own description: seconds first, Sunday is 1."""
-    assert cron("hour") == "0 20 * * * ? *"
-    assert cron("day 09:00") == "0 0 9 * * ? *"
-    assert cron("monday 08:00") == "0 0 8 ? * 2 *"
-    assert cron("saturday 23:00") == "0 0 23 ? * 7 *"
-
-
-def test_the_document_refuses_what_is_wrong():
-    """Planted faults in requests: without these the stand-in would take anything."""
-    card = {"name": "n", "display": "line", "dataset_query": {}, "visualization_settings": {}}
-    assert violations("POST", "/api/card", {}, card) == []
-    faults = [
-        ("POST", "/api/card", {}, {k: v for k, v in card.items() if k != "display"}),
-        ("POST", "/api/card", {}, card | {"colour": "red"}),
-        ("POST", "/api/alert", {}, card),
-        ("GET", "/api/card", {}, None),
-        ("GET", "/api/card", {"f": "all", "g": "none"}, None),
-        ("PUT", "/api/dashboard/1", {}, {"dashcards": [{"id": "one"}]}),
-        ("POST", "/api/notification", {}, {"payload_type": "notification/card"}),
-        (
-            "POST",
-            "/api/notification",
-            {},
-            {
-                "payload_type": "notification/card",
-                "payload": {"card_id": 1, "send_condition": "sometimes"},
-            },
-        ),
-    ]
-    for fault in faults:
-        assert violations(*fault), fault
