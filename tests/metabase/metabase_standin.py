@@ -146,13 +146,17 @@ class StandIn:
     def _make(self, kind: str, body: Thing) -> Thing:
         self._last += 1
         extras = {"created_at": "2026-06-01T00:00:00Z", "archived": False, "creator_id": ADMIN}
+        extras |= {"entity_id": f"{self._last:021d}", **_ADDED.get(kind, {})}
         thing = {**extras, **copy.deepcopy(body), "id": self._last}
         if kind == "collection":
             parent = thing.pop("parent_id", None)
             outer = self.things[kind][parent]["location"] if parent else "/"
             thing["location"] = f"{outer}{parent}/" if parent else "/"
         if kind == "dashboard":
-            thing["dashcards"] = []
+            thing |= {"dashcards": [], "tabs": []}
+        if kind == "pulse":
+            for card in thing["cards"]:
+                card["name"] = self.things["card"][card["id"]]["name"]
         if kind == "notification":
             thing |= {"active": True, "payload_id": self._last}
         if kind == "database":
@@ -169,7 +173,8 @@ class StandIn:
             for card in thing["dashcards"]:
                 if card["id"] < 0:
                     self._last += 1
-                    card["id"] = self._last
+                    card |= {"id": self._last, "dashboard_id": int(number), **_ON_A_DASHBOARD}
+                    card["entity_id"] = f"{self._last:021d}"
                 if card["card_id"] not in self.things["card"]:
                     raise Refused(400, {"errors": {"dashcards": "no such card"}})
         if kind == "notification" and not thing["active"]:
@@ -228,6 +233,27 @@ def _in_stages(query: Thing) -> Thing:
     stage = {"lib/type": "mbql.stage/native", "native": native["query"], "template-tags": tags}
     return {"lib/type": "mbql/query", "database": query["database"], "stages": [stage]}
 
+
+# What Metabase adds, and its own command-line client asks for.
+_ADDED: dict[str, Thing] = {
+    "card": {"query_type": "native", "table_id": None, "database_id": None},
+    "dashboard": {
+        "width": "fixed",
+        "auto_apply_filters": True,
+        "enable_embedding": False,
+        "public_uuid": None,
+        "cache_ttl": None,
+    },
+    "pulse": {"collection_id": None, "parameters": []},
+}
+
+_ON_A_DASHBOARD: Thing = {
+    "dashboard_tab_id": None,
+    "inline_parameters": [],
+    "created_at": "2026-06-01T00:00:00Z",
+    "updated_at": "2026-06-01T00:00:00Z",
+    "action_id": None,
+}
 
 _KINDS = "(database|collection|card|dashboard|notification|pulse)"
 _ROUTES: list[tuple[str, Callable[..., Any]]] = [

@@ -110,6 +110,7 @@ BY_HAND = {
     "a picture": ("card", "Requests by", lambda t: t.update(display="pie")),
     "a place": ("dashboard", "Small", lambda t: t["dashcards"][0].update(size_x=4)),
     "a card taken off": ("dashboard", "Small", lambda t: t["dashcards"].pop()),
+    "a tab": ("dashboard", "Small", lambda t: t["tabs"].append({"id": 5, "name": "More"})),
     "another collection": ("dashboard", "Small", lambda t: t.update(collection_id=5)),
     "a recipient": ("notification", "", lambda t: t["handlers"][0].update(recipients=[])),
     "a rhythm": (

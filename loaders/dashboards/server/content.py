@@ -55,7 +55,7 @@ def write_dashboard(writer: Writer, state: State, ids: Ids, placed: Placed) -> N
     }
     there = state.dashboards.get(slug)
     known = {card["card_id"]: card["id"] for card in (there or {}).get("dashcards", [])}
-    whole = {**head, "dashcards": dashcards(placed, ids.cards, known)}
+    whole = {**head, "tabs": [], "dashcards": dashcards(placed, ids.cards, known)}
     _finish(whole, slug, placed.dashboard.text)
     change = Change("create", "dashboard", slug)
     if there is None:
