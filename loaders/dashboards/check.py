@@ -26,6 +26,8 @@ from loaders.gold.marts import columns_of, is_about_operations, models_of
 from loaders.home import Home, connect, quote
 
 _LINE = re.compile(r"\bLINE (\d+):")
+_SUM = re.compile(r"\bsum\s*\(\s*(\w+)\s*\)", re.IGNORECASE)
+_NEVER_SUMMED = re.compile(r"^p\d+_|_rate$|^share$|_percent$|^subjects$|^(dau|wau|mau)|^people$")
 _TODAY = datetime(2026, 6, 1)  # where there is no gold yet
 
 
@@ -174,7 +176,22 @@ def static_problems(dashboard: Dashboard, one: Card | Alert) -> Iterator[tuple[i
             yield 1, f"there is no filter {name}. Declare it under filters"
         elif column.data_type not in parameters.TYPES[dashboard.filters[name].type]:
             yield 1, f"{column} is no {dashboard.filters[name].type}, as the filter {name} is"
+    yield from _not_additive(one.sql, marts)
     yield from foreign(one.sql, plain)
+
+
+def _not_additive(sql: str, marts: list[str]) -> Iterator[tuple[int, str]]:
+    """People, medians and rates that a query adds up."""
+    for found in _SUM.finditer(sql):
+        name = found.group(1)
+        for mart in marts:
+            column = columns_of(mart).get(name)
+            if column and (_NEVER_SUMMED.search(name) or column.description.startswith("Distinct")):
+                line = sql[: found.start()].count("\n") + 1
+                yield (
+                    line,
+                    f"{name} of {mart} does not add up. Show it as it is, or by all its keys",
+                )
 
 
 def _try(

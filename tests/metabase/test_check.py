@@ -95,6 +95,7 @@ PLANTED = {
         "select cast",
         "no text",
     ),
+    "people that are added up": ("sum: attempts", "sum: subjects", "model:", "does not add up"),
     "two rows of one x": ("    by: status\n", "", "model:", ""),
     "y that is not in the answer": ("as requests\n", "as enquiries\n", "select cast", "no column"),
     "an alert that breaks": ("sum(errors) as", "sum(erors) as", "erors", "erors"),
