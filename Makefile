@@ -27,11 +27,13 @@ $(READY):
 
 demo: setup ## Land demo events, build, publish, and show what came of them
 	@$(BIN)/assay init
-	@test -f $(HOME_DIR)/demo/claim_events-01.jsonl || $(BIN)/assay demo-data --events $(DEMO_EVENTS)
+	@test -f $(HOME_DIR)/demo/fraud_decisions-01.jsonl || $(BIN)/assay demo-data --events $(DEMO_EVENTS)
 	@$(BIN)/assay land attempts $(HOME_DIR)/demo/attempts-*
 	@$(BIN)/assay land deposit_attempts $(HOME_DIR)/demo/deposit_attempts-*
 	@$(BIN)/assay land platform_events $(HOME_DIR)/demo/platform_events-*
 	@$(BIN)/assay land claim_events $(HOME_DIR)/demo/claim_events-*
+	@$(BIN)/assay land fraud_decisions $(HOME_DIR)/demo/fraud_decisions-*
+	@$(BIN)/assay land fraud_outcomes $(HOME_DIR)/demo/fraud_outcomes-*
 	@$(BIN)/assay land data_subject_requests $(HOME_DIR)/demo/data_subject_requests-*
 	@$(BIN)/assay land fx_rates $(HOME_DIR)/demo/fx_rates-*
 	@$(BIN)/assay refresh

@@ -21,12 +21,15 @@ from loaders.compaction.switch import undisturbed
 from loaders.contracts import load_contracts
 from loaders.durable import durable_file, durable_rename, fsync_folder
 from loaders.errors import AssayError
+from loaders.permissions import begin_permissions
 
 RESIDENCIES = ("eu", "us")
 
 # Every table has one file without rows, so that a table nobody has landed in can still be read.
 _SCHEMA_PARTITION = "ingest_date=1970-01-01"
 SCHEMA_FILE = "schema.parquet"
+# What DuckDB says of a file that is damaged, also where it cannot even say it.
+_UNREADABLE = (duckdb.Error, RuntimeError, UnicodeDecodeError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +182,7 @@ def begin_home(
         )
     home.path.mkdir(mode=0o700, parents=True, exist_ok=True)
     home.path.chmod(0o700)  # a folder that was there already may be open to others
+    begin_permissions(home.path)
     return home, is_new
 
 
@@ -210,7 +214,13 @@ def bronze_reader(home: Home, *tables: str) -> Iterator[duckdb.DuckDBPyConnectio
         connection.execute("create schema bronze")
         for table in tables or load_contracts():
             _view(home, table, connection)
-        yield connection
+        try:
+            yield connection
+        except _UNREADABLE as error:  # values are read late, and so is a page that is damaged
+            for table in tables or load_contracts():
+                if file := _damaged(home, table):
+                    raise damaged_file(home, file, error) from None
+            raise
 
 
 def _view(home: Home, table: str, connection: duckdb.DuckDBPyConnection) -> None:
@@ -221,9 +231,10 @@ def _view(home: Home, table: str, connection: duckdb.DuckDBPyConnection) -> None
             f"create view bronze.{table} as select * from read_parquet("
             f"{quote(home.glob(table))}, union_by_name = true, hive_partitioning = true)"
         )
-    except duckdb.Error as error:
-        damaged = next(filter(_is_damaged, sorted(home.bronze.glob(f"{table}/**/*.parquet"))))
-        raise damaged_file(home, damaged, error) from None
+    except _UNREADABLE as error:
+        if file := _damaged(home, table):
+            raise damaged_file(home, file, error) from None
+        raise
 
 
 def damaged_file(home: Home, file: Path, error: Exception) -> AssayError:
@@ -249,10 +260,18 @@ def lacking(home: Home) -> str | None:
     return None
 
 
+def _damaged(home: Home, table: str) -> Path | None:
+    return next(filter(_is_damaged, sorted(home.bronze.glob(f"{table}/**/*.parquet"))), None)
+
+
 def _is_damaged(file: Path) -> bool:
     try:
         pq.ParquetFile(file).close()
-    except (pa.ArrowException, OSError):
+        with connect() as connection:  # it reads every value, and minds what Arrow does not
+            connection.execute(
+                f"select bit_xor(hash(columns(*))) from read_parquet({quote(str(file))})"
+            )
+    except (pa.ArrowException, OSError, *_UNREADABLE):
         return True
     return False
 

@@ -40,9 +40,9 @@ def compile_refused(sql: str) -> str:
     return result.stdout
 
 
-def compile_models(select: str) -> dict[str, Any]:
+def compile_models(select: str, **variables: str) -> dict[str, Any]:
     """Nodes of the manifest, compiled as for a first build."""
-    run_dbt(_home(), "compile", "--select", select)
+    run_dbt(_home(), "compile", "--select", select, "--vars", json.dumps(variables))
     path = _home().path / "target" / "manifest.json"
     nodes = json.loads(path.read_text(encoding="utf-8"))["nodes"]
     return {node["name"]: node for node in nodes.values() if node["resource_type"] == "model"}

@@ -1,8 +1,9 @@
 """The audit log: who did what, as a chain of entries in bronze `audit_log`.
 
 The head of the chain is kept in the home, `audit/head.json`. An entry is written there first, whole
-and durable, and from there to bronze, by one process at a time. So whoever comes after a process
-that was killed in between finds what it had to say, and goes on from it.
+and durable, and from there to bronze and to the witness outside the home, by one process at a time.
+So whoever comes after a process that was killed in between finds what it had to say, and goes on
+from it.
 """
 
 from __future__ import annotations
@@ -10,26 +11,25 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
-import os
-import pwd
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
 from loaders import bronze
-from loaders.audit.chain import GENESIS, Entry, Head, hashed, problems
+from loaders.audit.chain import GENESIS, Entry, Head, Witnessed, hashed, problems
+from loaders.audit.witness import testify, testimony, witness_of
 from loaders.contracts import contract_of
 from loaders.durable import durable_file, durable_rename, explained
 from loaders.errors import AssayError
 from loaders.home import Home
+from loaders.identity import system_user, user
 from loaders.landing.batches import PIPELINE_VERSION
 
 _TABLE = "audit_log"
-_TIMES = ("timestamp", "ingested_at")
-_LONGEST_NAME = 255
+_TIMES = ("timestamp", "happened_at", "covers_from", "covers_to", "ingested_at")
 _AGAIN = "run the command again: nothing was given out."
 
 
@@ -44,15 +44,32 @@ class Facts(TypedDict, total=False):
     replay_scenario_id: str
     result_summary: dict[str, Any]
     lineage: dict[str, Any]
+    happened_at: datetime
+    covers_from: datetime
+    covers_to: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An entry that is to be; what another log had, of its `source_system` and `user_id`."""
+
+    action: str
+    facts: Facts
+    source_system: str = "assay"
+    user_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Audited:
-    """What a look at the log found: its entries, the kept head, and what is wrong."""
+    """What a look at the log found: its entries, the kept head, and what is wrong.
+
+    `witness` is the file outside the home that it was compared with, None where there is none.
+    """
 
     entries: int
     head: Head | None
     problems: list[str]
+    witness: str | None
 
 
 def append(home: Home, action: str, **facts: Unpack[Facts]) -> Entry:
@@ -60,79 +77,105 @@ def append(home: Home, action: str, **facts: Unpack[Facts]) -> Entry:
 
     Raises AssayError where it cannot be written; then nothing may be given out.
     """
+    return append_all(home, [Said(action, facts)])[-1]
+
+
+def append_all(home: Home, said: Sequence[Said]) -> list[Entry]:
+    """Add entries to the log, all or none, as `append` does one."""
+    witness_of(home)  # one that is none is refused before anything is written
     with _alone(home):
         last = _last(home)
         if last is None and (last := _adopted(home)):
             lost = {"field": "audit/head.json", "old_value": None, "new_value": last["id"]}
-            last = _add(home, last, "config_change", {"config_change": lost})
-        return _add(home, last, action, facts)
+            last = _add(home, last, [Said("config_change", {"config_change": lost})])[-1]
+        return _add(home, last, said)
 
 
 def verify(home: Home, noted: tuple[str, ...] = ()) -> Audited:
     """Whether the log is whole: nothing changed, taken out, put in or cut off.
 
-    `noted` are hashes of entries that somebody wrote down elsewhere: whoever can write the whole
-    home can write another log with another head, but not one that has these.
+    Whoever can write the whole home can write another log with another head, but not one that fits
+    the witness, or that has the hashes `noted` by somebody elsewhere.
     """
     with _alone(home):
         last = _last(home)
         bronze.recover(home)
         entries = read_entries(home)
+        witnessed, found = testimony(home)
     kept = Head(last["producer"], last["sequence"], last["hash"]) if last else None
-    found = problems(entries, kept, noted, contract_of(_TABLE).lock_days or 0)
+    found += problems(entries, kept, Witnessed(witnessed, noted), contract_of(_TABLE).lock_days)
     if entries and not kept:
         found.append("no head is kept: whether the end was cut off cannot be told")
-    return Audited(len(entries), kept, found)
+    witness = witness_of(home)
+    return Audited(len(entries), kept, found, str(witness) if witness else None)
 
 
-def user() -> str:
-    """Who acts: what ASSAY_USER says, else the account of the operating system."""
-    return _readable(os.environ.get("ASSAY_USER", "")) or _system_user()
+def settle(home: Home) -> None:
+    """Let bronze have all that a process said that was killed meanwhile."""
+    with _alone(home):
+        _last(home)
+        bronze.recover(home)
 
 
-def _add(home: Home, last: Entry | None, action: str, facts: Facts) -> Entry:
-    entry = _following(last, action, facts)
-    _keep(home, entry, is_written=False)
-    _write(home, entry)
-    _keep(home, entry, is_written=True)
-    return entry
+def witness_head(home: Home) -> Head | None:
+    """Tell the witness of the last entry, as for a log that is older than its witness."""
+    with _alone(home):
+        last = _last(home)
+        if last is None:
+            return None
+        testify(home, [last])
+    return Head(last["producer"], last["sequence"], last["hash"])
 
 
-def _following(last: Entry | None, action: str, facts: Facts) -> Entry:
+def _add(home: Home, last: Entry | None, said: Sequence[Said]) -> list[Entry]:
+    entries = _following(last, said)
+    _keep(home, entries, is_written=False)
+    _write(home, entries)
+    testify(home, entries)
+    _keep(home, entries[-1:], is_written=True)
+    return entries
+
+
+def _following(last: Entry | None, said: Sequence[Said]) -> list[Entry]:
+    """Entries that go on from the last one. Together they are a batch."""
     now = datetime.now(UTC)
     producer, number = (last["producer"], last["sequence"]) if last else (secrets.token_hex(8), 0)
-    moment = max(now, last["timestamp"]) if last else now
-    name = f"{producer}-{number + 1:08d}"
-    entry: Entry = {
-        "id": name,
-        "timestamp": moment,
-        "user_id": user(),
-        "system_user": _system_user(),
-        "action": action,
-        **{
-            key: json.dumps(value, sort_keys=True) if isinstance(value, dict) else value
-            for key, value in facts.items()
-        },
-        "producer": producer,
-        "sequence": number + 1,
-        "previous_hash": last["hash"] if last else GENESIS,
-        "ingested_at": now,
-        "batch_id": name,
-        "source_system": "assay",
-        "pipeline_version": PIPELINE_VERSION,
-    }
-    return entry | {"hash": hashed(entry)}
+    entries: list[Entry] = []
+    for one in said:
+        number += 1
+        entry: Entry = {
+            "id": f"{producer}-{number:08d}",
+            "timestamp": max(now, last["timestamp"]) if last else now,
+            "user_id": one.user_id or user(),
+            "system_user": system_user(),
+            "action": one.action,
+            **{
+                key: json.dumps(value, sort_keys=True) if isinstance(value, dict) else value
+                for key, value in one.facts.items()
+            },
+            "producer": producer,
+            "sequence": number,
+            "previous_hash": last["hash"] if last else GENESIS,
+            "ingested_at": now,
+            "batch_id": entries[0]["id"] if entries else f"{producer}-{number:08d}",
+            "source_system": one.source_system,
+            "pipeline_version": PIPELINE_VERSION,
+        }
+        last = entry | {"hash": hashed(entry)}
+        entries.append(last)
+    return entries
 
 
-def _write(home: Home, entry: Entry) -> None:
-    """Write an entry to bronze, or leave it committed in the home where bronze is out of reach."""
-    if bronze.is_committed(home, entry["batch_id"]):
+def _write(home: Home, entries: list[Entry]) -> None:
+    """Write a batch to bronze, or leave it committed in the home where bronze is out of reach."""
+    batch_id = entries[0]["batch_id"]
+    if bronze.is_committed(home, batch_id):
         return
     try:
         with explained(home.bronze, _AGAIN):
-            bronze.write_rows(home, _TABLE, entry["batch_id"], [entry])
+            bronze.write_rows(home, _TABLE, batch_id, entries)
     except AssayError:
-        if not bronze.is_committed(home, entry["batch_id"]):
+        if not bronze.is_committed(home, batch_id):
             raise
 
 
@@ -141,19 +184,29 @@ def _last(home: Home) -> Entry | None:
     path = _head(home)
     if not path.exists():
         return None
-    kept = json.loads(path.read_bytes())
-    entry: Entry = kept["entry"]
-    for name in _TIMES:
-        entry[name] = datetime.fromisoformat(entry[name])
+    try:
+        kept = json.loads(path.read_bytes())
+        entries: list[Entry] = [*kept.get("before", []), kept["entry"]]
+        for entry in entries:
+            for name in _TIMES:
+                if entry.get(name):
+                    entry[name] = datetime.fromisoformat(entry[name])
+    except (ValueError, LookupError, TypeError, AttributeError):
+        raise AssayError(
+            f"{path} is damaged. Keep a copy and take it away: the next entry goes on from the "
+            "last one in bronze, and the log says so."
+        ) from None
     if not kept["is_written"]:  # its process was killed
-        if not bronze.read_rows(home, _TABLE, entry["batch_id"], ["id"]):
-            _write(home, entry)
-        _keep(home, entry, is_written=True)
-    return entry
+        if not bronze.read_rows(home, _TABLE, entries[0]["batch_id"], ["id"]):
+            _write(home, entries)
+        testify(home, entries)
+        _keep(home, entries[-1:], is_written=True)
+    return entries[-1]
 
 
-def _keep(home: Home, entry: Entry, is_written: bool) -> None:
-    kept = {"entry": entry, "is_written": is_written}
+def _keep(home: Home, entries: list[Entry], is_written: bool) -> None:
+    """Keep the head; with it, until they are written, the entries that come right before it."""
+    kept = {"entry": entries[-1], "before": entries[:-1], "is_written": is_written}
     aside = _head(home).with_suffix(".new")
     with explained(_head(home), _AGAIN):
         with durable_file(aside) as file:
@@ -177,7 +230,8 @@ def read_entries(home: Home) -> list[Entry]:
     columns = [column.name for column in contract_of(_TABLE).columns]
     # BigQuery does not take the name `hash` in a statement as it is.
     found = bronze.query(home, [_TABLE], f"select * from bronze.{_TABLE}")
-    return list(found.select(columns).to_pylist())
+    there = [name for name in columns if name in found.column_names]  # an older home lacks some
+    return list(found.select(there).to_pylist())
 
 
 @contextlib.contextmanager
@@ -194,17 +248,3 @@ def _alone(home: Home) -> Iterator[None]:
 
 def _head(home: Home) -> Path:
     return home.path / "audit" / "head.json"
-
-
-def _system_user() -> str:
-    number = os.getuid()
-    try:
-        return _readable(pwd.getpwuid(number).pw_name) or str(number)
-    except KeyError:
-        return str(number)
-
-
-def _readable(name: str) -> str:
-    """A name that is text: without what a terminal or a file would choke on."""
-    text = name.encode("utf-8", "replace").decode()
-    return "".join(filter(str.isprintable, text)).strip()[:_LONGEST_NAME]

@@ -16,6 +16,7 @@ GENESIS = "0" * 64
 
 # A row of `audit_log`.
 Entry = dict[str, Any]
+_NEEDED = ("producer", "sequence", "timestamp", "action", "hash")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,29 +64,63 @@ class Tombstone:
 
 def tombstones(chain: Iterable[Entry]) -> list[Tombstone]:
     """The tombstones of a chain, in its order."""
-    said = (json.loads(e["result_summary"] or "{}") for e in chain if e["action"] == "retention")
-    return [Tombstone(**summary["tombstone"]) for summary in said if "tombstone" in summary]
+    said = [_tombstone(entry) for entry in chain if entry["action"] == "retention"]
+    return [stone for stone in said if stone]
+
+
+def _tombstone(entry: Entry) -> Tombstone | None:
+    try:
+        summary = json.loads(entry["result_summary"] or "{}")
+        return Tombstone(**summary["tombstone"]) if "tombstone" in summary else None
+    except (ValueError, TypeError):  # it was changed, and its hash says so
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Witnessed:
+    """What is known of a log from outside its home: heads that it had, and hashes of entries."""
+
+    heads: Iterable[Head] = ()
+    noted: Iterable[str] = ()
 
 
 def problems(
     entries: Iterable[Entry],
     kept: Head | None,
-    noted: Iterable[str] = (),
-    lock_days: int = 0,
+    witnessed: Witnessed | None = None,
+    lock_days: int | None = None,
 ) -> list[str]:
     """What is wrong with chains, each in a line that names the entry. Empty where they are whole.
 
-    `kept` is the head of one of them; `noted` are hashes that entries had at some time. An entry
-    may have expired, but not before it was `lock_days` old.
+    `kept` is the head of one of them. An entry may have expired, but not before it was `lock_days`
+    old.
     """
+    witnessed = witnessed or Witnessed()
+    entries = list(entries)
+    whole = [entry for entry in entries if all(entry[name] is not None for name in _NEEDED)]
     chains: dict[str, list[Entry]] = {}
-    for entry in sorted(entries, key=lambda e: (e["producer"], e["sequence"])):
+    for entry in sorted(whole, key=lambda e: (e["producer"], e["sequence"])):
         chains.setdefault(entry["producer"], []).append(entry)
-    found = [line for name, chain in chains.items() for line in _broken(name, chain, lock_days)]
+    found = [
+        line for name, chain in chains.items() for line in _broken(name, chain, lock_days or 0)
+    ]
+    found += [
+        f"chain {entry['producer']}, entry {entry['sequence']} of id {entry['id']} was changed: it "
+        f"lacks {', '.join(name for name in _NEEDED if entry[name] is None)}"
+        for entry in entries
+        if entry not in whole
+    ]
     found += _unlike(kept, chains.get(kept.producer, [])) if kept else []
+    heads: dict[str, list[Head]] = {}
+    for head in witnessed.heads:
+        heads.setdefault(head.producer, []).append(head)
+    for name, told in heads.items():
+        found += _unwitnessed(name, chains.get(name, []), told, kept)
     there = {entry["hash"] for chain in chains.values() for entry in chain}
     there |= {stone.last_hash for chain in chains.values() for stone in tombstones(chain)}
-    return found + [f"no entry has the hash {value}" for value in noted if value not in there]
+    return found + [
+        f"no entry has the hash {value}" for value in witnessed.noted if value not in there
+    ]
 
 
 def _broken(name: str, chain: list[Entry], lock_days: int) -> Iterator[str]:
@@ -104,9 +139,10 @@ def _broken(name: str, chain: list[Entry], lock_days: int) -> Iterator[str]:
             yield f"{where} is there twice"
             continue
         if number > expected:
-            gone = f"{expected}" if number == expected + 1 else f"{expected} to {number - 1}"
-            yield f"chain {name}, entry {gone} is missing"
-        if entry["hash"] != hashed(entry):
+            yield f"chain {name}, entry {_span(expected, number - 1)} is missing"
+        if (own := _number_in_id(name, entry)) not in (None, number):
+            yield f"{where} has the id of entry {own}: entries were re-ordered"
+        elif entry["hash"] != hashed(entry):
             yield f"{where} was changed"
         elif number == expected and entry["previous_hash"] != previous:
             yield f"{where} does not follow the one before it"
@@ -117,9 +153,35 @@ def _unlike(kept: Head, chain: list[Entry]) -> Iterator[str]:
     where = f"chain {kept.producer}, entry"
     last = chain[-1]["sequence"] if chain else 0
     if last < kept.sequence:
-        gone = f"{kept.sequence}" if last == kept.sequence - 1 else f"{last + 1} to {kept.sequence}"
-        yield f"{where} {gone} is missing: the end was cut off"
+        yield f"{where} {_span(last + 1, kept.sequence)} is missing: the end was cut off"
     elif kept.hash not in {e["hash"] for e in chain if e["sequence"] == kept.sequence}:
         yield f"{where} {kept.sequence} is not the one whose hash was kept"
     elif last > kept.sequence:
         yield f"{where} {kept.sequence + 1} was put in at the end"
+
+
+def _unwitnessed(
+    name: str, chain: list[Entry], told: list[Head], kept: Head | None
+) -> Iterator[str]:
+    """What a chain has otherwise than the witness, or lacks, and the other way round."""
+    where = f"chain {name}, entry"
+    hashes = {entry["sequence"]: entry["hash"] for entry in chain}
+    hashes |= {stone.last: stone.last_hash for stone in tombstones(chain)}
+    last, seen = max(hashes, default=0), max(head.sequence for head in told)
+    other = [h.sequence for h in told if hashes.get(h.sequence, h.hash) != h.hash]
+    if other:
+        yield f"{where} {min(other)} is not the one that the witness has"
+    if seen > last:
+        yield f"{where} {_span(last + 1, seen)} is missing: the witness has it"
+    elif last > seen and kept and kept.producer == name:  # others may be between bronze and witness
+        yield f"{where} {_span(seen + 1, last)} is unknown to the witness"
+
+
+def _span(first: int, last: int) -> str:
+    return f"{first}" if first == last else f"{first} to {last}"
+
+
+def _number_in_id(name: str, entry: Entry) -> int | None:
+    """The place in its chain that an entry's id says it has."""
+    chain, _, number = str(entry["id"]).rpartition("-")
+    return int(number) if chain == name and number.isdigit() else None

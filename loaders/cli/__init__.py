@@ -20,6 +20,7 @@ from loaders.cli.home import demo_data, init, show_status
 from loaders.cli.land import land
 from loaders.cli.ledger import ledger
 from loaders.cli.metrics import show_metrics
+from loaders.cli.permissions import show_permissions
 from loaders.cli.rebuild import rebuild_days
 from loaders.cli.release import release_report
 from loaders.cli.replay import replay_letters
@@ -57,6 +58,7 @@ for command in (
     explain_suppression,
     vault_group,
     audit_group,
+    show_permissions,
     report,
     release_report,
     dashboards_group,

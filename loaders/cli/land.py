@@ -12,7 +12,9 @@ from pathlib import Path
 
 import click
 
+from loaders.audit.rights import refuse_landing
 from loaders.cli.common import FILE, everywhere, say
+from loaders.contracts import contract_of
 from loaders.durable import explained
 from loaders.errors import AssayError
 from loaders.home import Home, open_home
@@ -47,6 +49,8 @@ def land(  # noqa: PLR0913, PLR0917 - one argument per option
     JSON lines, a JSON array, CSV or Parquet, plain or in gzip or zstd. "-" is standard input.
     """
     opened = open_home(home)
+    contract_of(table)  # refused before the log says that something was set up in it
+    refuse_landing(opened, table)
     own = Databases.of(opened)
     databases = Databases(country_db or own.country, asn_db or own.asn)
     results = []

@@ -7,6 +7,7 @@ from typing import Any, TypedDict
 
 from loaders.demo.attempts import write_attempts
 from loaders.demo.claims import write_claims, write_requests
+from loaders.demo.decisions import write_decisions
 from loaders.demo.deposits import write_deposits
 from loaders.demo.platform_events import write_platform_events
 
@@ -25,6 +26,8 @@ class DemoKey(TypedDict):
     platform_events: dict[str, Any]
     claim_events: dict[str, Any]
     data_subject_requests: dict[str, Any]
+    fraud_decisions: dict[str, Any]
+    fraud_outcomes: dict[str, Any]
 
 
 def write_demo(folder: Path, events: int, seed: int, end: datetime) -> DemoKey:
@@ -39,6 +42,7 @@ def write_demo(folder: Path, events: int, seed: int, end: datetime) -> DemoKey:
     ):
         raise ValueError("The end of demo data is a midnight in UTC.")
     folder.mkdir(parents=True, exist_ok=True)
+    decisions, outcomes = write_decisions(folder, events, seed, end.astimezone(UTC))
     key = DemoKey(
         seed=seed,
         events=events,
@@ -48,6 +52,8 @@ def write_demo(folder: Path, events: int, seed: int, end: datetime) -> DemoKey:
         platform_events=write_platform_events(folder, events, seed, end.astimezone(UTC)),
         claim_events=write_claims(folder, events, seed, end.astimezone(UTC)),
         data_subject_requests=write_requests(folder, seed, end.astimezone(UTC)),
+        fraud_decisions=decisions,
+        fraud_outcomes=outcomes,
     )
     text = json.dumps(key, indent=2, ensure_ascii=False) + "\n"
     (folder / ANSWER_KEY).write_text(text, encoding="utf-8", newline="\n")

@@ -5,6 +5,7 @@ Planted, each with its figures in the answer key:
 - a ring: in one week, frauds of one kind, amount and state come through one partner;
 - a model that flags too often in one state, where there is no more fraud than elsewhere;
 - a partner whose calls of the API fail five times as often as those of all others;
+- a shop that sends the claims of a day in its last hour, so that hours of the API are told;
 - rows delivered twice, unchanged, and rows with the customer's name, which are refused.
 """
 
@@ -38,6 +39,7 @@ FRAUD_SHARE, FLAGGED_FRAUD, FLAGGED_HONEST = 0.08, 0.8, 0.04
 BIASED_STATE, FLAGGED_THERE = "fr-ara", 0.35
 RING_PARTNER, RING_TYPE, RING_AMOUNT, RING_SHARE, RING_WEEK = "partner-01", "auto", 7_500, 0.02, 9
 FAILING_PARTNER, FAILING_SHARE, USUAL_SHARE = "partner-02", 0.25, 0.05
+NIGHTLY_PARTNER, NIGHTLY_HOUR = "partner-28", 23
 VERIFIED_SHARE, PROVEN_SHARE = 0.9, 0.7
 PROOFS, CURRENCY, REGION = ("receipt", "photo"), "EUR", "eu-west1"
 REQUESTS, REQUEST_STATES = 40, ("received", "in_progress", "completed")
@@ -120,6 +122,7 @@ def write_claims(folder: Path, events: int, seed: int, end: datetime) -> dict[st
         },
         "biased_region": BIASED_STATE,
         "failing_partner": FAILING_PARTNER,
+        "nightly": {"partner": NIGHTLY_PARTNER, "hour": NIGHTLY_HOUR},
         "sequences": {PRODUCER: [1, len(sent)]},
         **_write_files(rng, folder, sent),
     }
@@ -200,9 +203,10 @@ def _call(rng: np.random.Generator, at: datetime, partner: Partner, number: int)
     """The call of the API by which a claim came in."""
     failing = FAILING_SHARE if partner.name == FAILING_PARTNER else USUAL_SHARE
     endpoint = "/v1/claims" if number % 3 else f"/v1/claims/{1_000_000 + number}/documents"
+    called_at = at.replace(hour=NIGHTLY_HOUR) if partner.name == NIGHTLY_PARTNER else at
     return {
         "event_type": "api_call",
-        "timestamp": _time(at),
+        "timestamp": _time(called_at),
         "api_endpoint": endpoint,
         "http_status": 503 if rng.random() < failing else 201,
         "processing_time_ms": round(float(rng.lognormal(4, 0.5)), 1),

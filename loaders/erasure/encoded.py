@@ -11,7 +11,8 @@ import binascii
 import re
 from collections.abc import Iterator
 
-_SHORTEST = 6  # characters; of shorter ones everything would be full
+# Shorter values would be found in texts of anybody; they are looked for in their own columns alone.
+SHORTEST = 6
 _AROUND = 8  # characters beside what was found, to see the edges of the value
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]+")
 _HEX = re.compile(rb"[0-9A-Fa-f]+")
@@ -25,7 +26,7 @@ def encoded_forms(text: str) -> list[str]:
         whole = len(data) + before - (len(data) + before) % 3
         encoded = base64.b64encode(bytes(before) + data[: whole - before]).decode()
         found.append(encoded[4 if before else 0 :])
-    return [form for form in found if len(form) >= _SHORTEST]
+    return [form for form in found if len(form) >= SHORTEST]
 
 
 def decoded(data: bytes, forms: list[str]) -> Iterator[bytes]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loaders import audit, bronze, vault
+from loaders.audit.rights import refuse_denied
 from loaders.erasure import bronze as in_bronze
 from loaders.erasure import requests, restricted, search, silver, spool
 from loaders.erasure.requests import Request
@@ -52,8 +53,10 @@ def erase(
     """Erase a person, and everybody of whom an earlier run left something. A result for each.
 
     Files that are not Assay's own, such as exports, are deleted with `delete_files` and else named.
-    Raises AssayError where another process holds the home, or a place cannot be erased.
+    Raises AssayError where whoever acts may not erase, where another process holds the home, or
+    where a place cannot be erased.
     """
+    refuse_denied(home, "erase")
     with writing(home, wait, "erasure"):
         if subject:
             request = requests.opened(home, subject, request_id)

@@ -14,13 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from loaders.contracts import load_contracts
-from loaders.erasure.encoded import decoded, encoded_forms
+from loaders.erasure.encoded import SHORTEST, decoded, encoded_forms
 from loaders.errors import AssayError
 from loaders.gold.marts import models_of
 from loaders.vault import Key
 
-# Shorter values would be found in texts of anybody; they are looked for in their own columns alone.
-SHORTEST = 6
 PHONE = "phone"
 
 _SPACE = r"[\s\x00-\x1f\x7f]*"
@@ -94,16 +92,13 @@ class Subject:
         """Which texts hold the value as it is, or encoded: these few are decoded to be sure."""
         assert self.text_pattern
         plain = pc.fill_null(_found(texts, self.text_pattern), False)
-        spelled = sorted(set().union(*self._spelled.values()))
-        forms = [form for text in spelled for form in encoded_forms(text)]
-        maybe = pc.fill_null(_found(texts, "|".join(map(re.escape, forms))), False)
-        sure = pc.and_(maybe, pc.invert(plain)).to_pylist()
-        for place, is_open in enumerate(sure):
-            if is_open:
-                text = texts[place].as_py()
-                said = list(decoded(text.encode() if isinstance(text, str) else text, forms))
-                found = _found(pa.array(said, pa.large_binary()), self.text_pattern)
-                sure[place] = bool(pc.any(found).as_py())
+        maybe = pc.fill_null(_found(texts, "|".join(map(re.escape, self._encoded))), False)
+        sure = [False] * len(texts)
+        for place in pc.indices_nonzero(pc.and_(maybe, pc.invert(plain))).to_pylist():
+            text = texts[place].as_py()
+            said = list(decoded(text.encode() if isinstance(text, str) else text, self._encoded))
+            found = _found(pa.array(said, pa.large_binary()), self.text_pattern)
+            sure[place] = bool(pc.any(found).as_py())
         return pc.or_(plain, pa.array(sure, pa.bool_()))
 
     def pseudonyms(self, keys: list[Key]) -> set[str]:
@@ -136,6 +131,12 @@ class Subject:
             for value in self.values
         }
         return {v: texts for v, texts in spelled.items() if min(map(len, texts)) >= SHORTEST}
+
+    @cached_property
+    def _encoded(self) -> list[str]:
+        """What encoded texts share that hold one of these spellings."""
+        spelled = sorted(set().union(*self._spelled.values()))
+        return [form for text in spelled for form in encoded_forms(text)]
 
     def _in_texts(self, value: str) -> str:
         if self.kind == PHONE:

@@ -12,6 +12,7 @@ from pathlib import Path
 import duckdb
 
 from loaders import audit
+from loaders.audit.rights import refuse_denied
 from loaders.durable import durable_rename
 from loaders.errors import AssayError
 from loaders.gold.marts import anonymous_marts
@@ -31,9 +32,12 @@ class Combined:
 def combine(homes: list[Home], output: Path) -> Combined:
     """Write the anonymous marts of these homes to a DuckDB file, schema `gold`.
 
-    Each home's audit log says so before the file is there. Raises AssayError where homes share a
-    residency, or one has nothing published.
+    Each home's audit log says so before the file is there. Raises AssayError where
+    whoever acts may not export from all of them, where homes share a residency, or one has nothing
+    published.
     """
+    for home in homes:
+        refuse_denied(home, "export")
     published = _published(homes)
     if output.stem in ("gold", "temp", "memory", "system"):
         raise AssayError(f"No reader could open a file named {output.stem}. Use another name.")

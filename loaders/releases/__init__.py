@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from loaders import audit, bronze
+from loaders.audit.rights import refuse_denied
 from loaders.gold.warehouse import reading
 from loaders.home import Home, build_command, quote
 from loaders.landing.batches import PIPELINE_VERSION
@@ -39,7 +40,11 @@ class Release:
 
 
 def release(home: Home, quarter: Quarter, epsilon: float | None = None) -> Release:
-    """The release of a quarter, drawn if there is none yet. Raises ReleaseError."""
+    """The release of a quarter, drawn if there is none yet.
+
+    Raises ReleaseError, or PermissionDenied.
+    """
+    refuse_denied(home, "release")
     policy = read_policy()
     with leased(home.path / "releases"):
         bronze.recover(home)  # what a killed process committed is a release

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from loaders import audit
+from loaders.audit.rights import refuse_denied
 from loaders.durable import durable_file, durable_rename
 from loaders.home import Home
 from loaders.reports.asked import Asked
@@ -48,8 +49,9 @@ def export(
     """Make a report and write it to a file, or to standard output where none is named.
 
     CSV and Parquet have one table: the one named, or the only one that there is. The entry of the
-    audit log is durable before a byte is given out. Raises ReportError.
+    audit log is durable before a byte is given out. Raises ReportError, or PermissionDenied.
     """
+    refuse_denied(home, "export")
     begun = time.monotonic()
     made = _narrowed(make(home, report, asked), kind, table)
     content = _content(made, kind)

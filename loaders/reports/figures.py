@@ -20,6 +20,7 @@ from loaders.reports.asked import Asked, back, beginning, ending
 from loaders.reports.declared import PERIOD, Measure, Report, Table
 from loaders.reports.errors import DENIED, NOT_FOUND, NOT_MADE, QUERY_FAILED, ReportError
 
+_LEVELS = ("low", "medium", "high", "critical")  # of risk, as the seed has them
 _NUMBER = re.compile(r"<?\$?(\d+)", re.ASCII)
 
 
@@ -197,8 +198,10 @@ def _figures(
 
 
 def in_order(label: Any) -> tuple[bool, int, bool, str]:
-    """What puts labels in order: bands and numbers by their size, then words by their letters."""
+    """What puts labels in order: bands, numbers and levels by their size, then words by letter."""
     text = str(label)
+    if text in _LEVELS:
+        return False, _LEVELS.index(text), True, text
     number = _NUMBER.match(text)
     return number is None, int(number[1]) if number else 0, not text.startswith("<"), text
 

@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime
 
 from loaders import audit
 from loaders.audit import expiry as audit_expiry
+from loaders.audit.rights import refuse_denied
 from loaders.gold.runs import recorded
 from loaders.gold.turns import WAIT_SECONDS, writing
 from loaders.home import Home
@@ -46,9 +47,10 @@ def retain(
 ) -> Retained:
     """Take away what is due, and record it.
 
-    Raises AssayError where a table is locked, where readers hold bronze for too long, or where
-    another process holds the home for longer than `wait` seconds.
+    Raises AssayError where whoever acts may not expire, where a table is locked, where readers hold
+    bronze for too long, or where another process holds the home for longer than `wait` seconds.
     """
+    refuse_denied(home, "expire")
     others, today = others or {}, today or datetime.now(UTC).date()
     with writing(home, wait, "retention"), recorded(home, "retain", _PIPELINE) as run:
         audit_expiry.refuse_locked(home, bronze_days(audit_expiry.TABLE, others))

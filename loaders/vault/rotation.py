@@ -7,6 +7,7 @@ its first model runs (macro `rekey_silver`). So this may be killed at any point.
 from __future__ import annotations
 
 from loaders import audit, vault
+from loaders.audit.rights import refuse_denied
 from loaders.gold.dbt_run import run_dbt
 from loaders.gold.runs import recorded
 from loaders.gold.turns import WAIT_SECONDS, writing
@@ -20,10 +21,11 @@ _REKEY = ["run-operation", "rekey_silver"]
 def rotate(home: Home, wait: float = WAIT_SECONDS) -> vault.KeyInfo:
     """Retire the live key, make a new one and carry all of silver over to it.
 
-    Raises AssayError when another process holds the home for longer than `wait` seconds, or when
-    silver could not be carried over; the next build then does it. Silver on BigQuery is always left
-    to the next build.
+    Raises AssayError when whoever acts may not rotate, when another process holds the home for
+    longer than `wait` seconds, or when silver could not be carried over; the next build then does
+    it. Silver on BigQuery is always left to the next build.
     """
+    refuse_denied(home, "rotate")
     with (
         writing(home, wait, "rotation of the key"),
         recorded(home, "rotate", ("vault", "Rotation of the key")),

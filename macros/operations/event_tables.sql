@@ -8,6 +8,8 @@
         'attempts': {'silver': 'stg_access__attempts', 'duplicates': 'int_access__duplicates'},
         'deposit_attempts': {'silver': 'stg_access__deposit_attempts', 'duplicates': 'int_access__duplicates'},
         'claim_events': {'silver': 'stg_claims__claim_events', 'duplicates': 'int_claims__duplicates'},
+        'fraud_decisions': {'silver': 'stg_fraud__decisions', 'duplicates': 'int_fraud__duplicates'},
+        'fraud_outcomes': {'silver': 'stg_fraud__outcomes', 'duplicates': 'int_fraud__duplicates'},
         'platform_events': {'silver': 'stg_engagement__events', 'duplicates': 'int_engagement__duplicates'},
     } -%}
     {%- for node in (graph.sources.values() if execute else []) if node.source_name == 'bronze' -%}

@@ -9,8 +9,8 @@
           themselves are compared, all columns but `updated_at`; `known` names a model of the days of
           which there may be none below, as all others that are not there have expired. The model
           computes these days and no others: `is_renewed`. With a `reach`, what a day says depends on
-          days before it: the six days after one that is renewed are renewed too (`week`), the next
-          month (`month`), or the same day of all later years (`years`).
+          days before it: the six days after one that is renewed are renewed too (`week`), so many as
+          a number says, the next month (`month`), or the same day of all later years (`years`).
       {'days': expression, 'below': model, 'day_below': expression}
           all days that the layer below holds, which must hold none in part.
       {'periods': expression, 'below': model, 'day_below': expression}
@@ -118,6 +118,10 @@
     {%- for day in days if last -%}
         {%- if reach == 'week' -%}
             {%- for number in range(1, 7) -%}
+                {%- do found.append(day + modules.datetime.timedelta(days=number)) -%}
+            {%- endfor -%}
+        {%- elif reach is number -%}
+            {%- for number in range(1, reach + 1) -%}
                 {%- do found.append(day + modules.datetime.timedelta(days=number)) -%}
             {%- endfor -%}
         {%- elif reach == 'month' -%}

@@ -7,14 +7,15 @@
       withheld  not even the whole partition passes
 
     A cell passes with at least `k` distinct subjects, or, where `safe_rows` is given, with that
-    many rows. The remainder is recounted from rows, since distinct subjects do not add up. What
-    happens to one that fails is said by `small_remainder`:
+    many rows; and with as many distinct values of each column as `at_least` says. The remainder is
+    recounted from rows, since distinct subjects do not add up. What happens to one that fails is
+    said by `small_remainder`:
       absorb    the smallest cell that passes joins it; one is enough, because whatever contains a
                 passing cell passes. No row is lost.
       withhold  its rows are published nowhere, so that every cell that passes stays as it is.
     Neither the partition nor the dimension may be null.
 -#}
-{%- macro k_merge(relation, dimension, subject, partition_by, k=none, safe_rows=none, small_remainder='absorb') -%}
+{%- macro k_merge(relation, dimension, subject, partition_by, k=none, safe_rows=none, small_remainder='absorb', at_least={}) -%}
 {%- set k = k or var('k') -%}
 {%- set partition = partition_by | join(', ') -%}
     with
@@ -24,7 +25,7 @@
         select
             {{ partition }},
             {{ dimension }},
-            {{ is_large_enough(subject, k, safe_rows) }} as passes,
+            {{ is_large_enough(subject, k, safe_rows, at_least) }} as passes,
             count(distinct {{ subject }}) as subjects,
             count(*) as row_total
         from {{ relation }}
@@ -38,7 +39,7 @@
             {% for column in partition_by -%}
             members.{{ column }},
             {% endfor -%}
-            {{ is_large_enough('members.' ~ subject, k, safe_rows) }} as remainder_passes
+            {{ is_large_enough('members.' ~ subject, k, safe_rows, at_least) }} as remainder_passes
         from {{ relation }} as members
         inner join cells
             on

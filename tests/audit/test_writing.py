@@ -14,6 +14,7 @@ from test_chain import entry_files, rows_of
 from loaders import audit
 from loaders.errors import AssayError
 from loaders.home import Home, init_home
+from loaders.identity import user
 from loaders.vault import keys
 from loaders.vault.rotation import rotate
 
@@ -94,7 +95,7 @@ def test_who_acts_is_who_is_named_and_who_ran_it(home: Home, monkeypatch: pytest
     """ASSAY_USER where it says something; what a terminal would choke on is left out."""
     monkeypatch.delenv("ASSAY_USER", raising=False)
     account = subprocess.run(["id", "-un"], capture_output=True, text=True, check=True)
-    assert audit.user() == account.stdout.strip()
+    assert user() == account.stdout.strip()
     monkeypatch.setenv("ASSAY_USER", " Ada\x1b[31m\n ")
     audit.append(home, "query")
     (row,) = rows_of(home)
@@ -125,7 +126,9 @@ def test_the_command_says_what_is_wrong(home: Home):
     entry = audit.append(home, "query")
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == f"2 entries, 0 problems; the last one is 2, {entry['hash']}.\n"
+    assert done.stdout == (
+        f"2 entries, 0 problems; the last one is 2, {entry['hash']}; no witness outside the home.\n"
+    )
     entry_files(home)[-1].unlink()
     done = subprocess.run([*command, "--json"], capture_output=True, text=True, check=False)
     assert done.returncode == 1

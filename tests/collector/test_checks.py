@@ -32,6 +32,23 @@ BASES: dict[str, dict[str, Any]] = {
         "partner_id": "p",
         "claim_id": "c",
     },
+    "fraud_decisions": {
+        "event_id": "a",
+        "transaction_id": "t",
+        "timestamp": "2026-05-01T10:00:00Z",
+        "decision": "review",
+        "model_score": 0.5,
+        "final_score": 0.5,
+        "model_version": "m",
+        "model_provider": "local",
+        "channel": "web",
+        "total_latency_ms": 1,
+    },
+    "fraud_outcomes": {
+        "event_id": "a",
+        "transaction_id": "t",
+        "recorded_at": "2026-05-01T10:00:00Z",
+    },
     "platform_events": {
         "event_id": "a",
         "event_type": "wallet.credit",

@@ -241,6 +241,22 @@ def test_calls(demo: Demo, marts: Marts, key: dict[str, Any]) -> None:
     assert rates["api_calls"].sum() > 100
 
 
+def test_hours_of_calls(demo: Demo, marts: Marts, key: dict[str, Any]) -> None:
+    """The shop that calls at night is seen, with all its calls; no other has enough in an hour."""
+    mart = marts("api_usage_hourly", "period_start").reset_index()
+    assert set(mart["period_start"].dt.hour) == {key["claim_events"]["nightly"]["hour"]}
+    events = events_of(demo.home.path / "demo")
+    calls = events[events["event_type"] == "api_call"]
+    calls = calls[calls["partner_id"] == key["claim_events"]["nightly"]["partner"]]
+    calls = calls[calls["api_endpoint"] == "/v1/claims"]
+    created = calls[calls["http_status"] == 201].groupby(calls["at"].dt.date).size()
+    told = mart[(mart["api_endpoint"] == "/v1/claims") & (mart["status_class"] == "2xx")]
+    assert len(told) > 5
+    days = told["period_start"].dt.date
+    assert list(told["calls"]) == list(days.map(created))
+    assert (told["error_rate"] == 0).all()
+
+
 def test_requests(marts: Marts, key: dict[str, Any]) -> None:
     mart = marts("data_subject_request_stats", "status")
     counts = mart.groupby(level=0)["requests"].sum().to_dict()

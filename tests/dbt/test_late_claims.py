@@ -73,20 +73,22 @@ def test_any_order_gives_the_same_gold(demo: Demo, dice: random.Random, tmp_path
 
 
 def test_what_looks_back_is_renewed_with_what_it_looks_back_on() -> None:
-    """The six days after a day, the month after a month, the same month of all later years."""
+    """The days after a day, the month after a month, the same month of all later years."""
     days = "modules.datetime.date(2025, 12, 1)", "modules.datetime.date(2028, 1, 15)"
     said = compile_inline(
         **{
-            reach: f"{{{{ with_later_days([{days[0]}], '{reach}', {last}) | join(' ') }}}}"
-            for reach, last in {
-                "week": "modules.datetime.date(2025, 12, 5)",
-                "month": days[1],
-                "years": days[1],
-            }.items()
+            name: f"{{{{ with_later_days([{days[0]}], {reach!r}, {last}) | join(' ') }}}}"
+            for name, reach, last in [
+                ("week", "week", "modules.datetime.date(2025, 12, 5)"),
+                ("month", "month", days[1]),
+                ("years", "years", days[1]),
+                ("two_days", 2, days[1]),
+            ]
         }
     )
     assert {reach: text.split() for reach, text in said.items()} == {
         "week": [f"2025-12-0{number}" for number in range(1, 6)],
         "month": ["2025-12-01", "2026-01-01"],
         "years": ["2025-12-01", "2026-12-01", "2027-12-01"],
+        "two_days": ["2025-12-01", "2025-12-02", "2025-12-03"],
     }

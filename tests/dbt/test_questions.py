@@ -27,7 +27,9 @@ EVENTS = {
     "S2": [*range(8, 17), *range(20, 25), *range(28, 41), 42, 59, 65],
 }
 CLAIMS = {"S1": [2, 6, 8, 9, 12, *range(17, 40), *range(41, 44), *range(47, 51), 55, 56]}
-METRICS = {"S0": [18, 19, 20, 23, 24, 25, 27], "S2": [5, 70, 71], "S4": [9]}
+DECISIONS = {"S1": [3], "S4": [*range(1, 25), 63, 67, 68, 74, 75]}
+METRICS = {"S0": [18, 19, 20, 23, 24, 25, 27], "S2": [5, 70, 71]}
+PLATFORM = {"S1": [4, 5], "S2": [51, 56], "S4": [*range(50, 59), 76, 77]}
 NAMED = re.compile(r"`([^`]+)`(:)?")
 LINKED = re.compile(r"\[(\w+)\]\(\.\./(analyses/[^)]+)\)")
 REPORTS = {report.name for report in read_reports()}
@@ -87,7 +89,7 @@ def faults(answer: str) -> list[str]:
 def test_every_requirement_has_a_row() -> None:
     assert [row[0] for row in ROWS] == [
         f"{source}-{number:02}"
-        for section in (REGISTRATION, EVENTS, CLAIMS, METRICS)
+        for section in (REGISTRATION, EVENTS, CLAIMS, DECISIONS, METRICS, PLATFORM)
         for source, numbers in section.items()
         for number in numbers
     ]

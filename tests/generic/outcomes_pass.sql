@@ -1,13 +1,16 @@
 {#-
-    Of each outcome, every class in which claims are told may be told: recounted from the rows. Says
-    how many classes fail, never which.
+    Of each outcome, every class in which rows are told may be told: recounted from the rows.
+    `outcomes` says whose they are. Says how many classes fail, never which.
 -#}
-{% test outcomes_pass(model, subject) %}
+{% test outcomes_pass(model, subject, outcomes='claims') %}
 {{ config(fail_calc='coalesce(sum(classes_too_small), 0)') }}
 
 with
 
-{% for outcome, told in claim_outcomes().items() -%}
+{% set told_outcomes = {
+    'claims': claim_outcomes(), 'decisions': decision_outcomes(), 'cohorts': cohort_outcomes()
+}[outcomes] -%}
+{% for outcome, told in told_outcomes.items() -%}
 {%- set level = outcome ~ '_level' -%}
 {%- set class = [level] -%}
 {%- for columns in told.levels -%}
@@ -18,7 +21,7 @@ with
 {%- endfor -%}
 {{ outcome }}_classes as (
 
-    select {{ counts_of_values(told['values'], told.alike, subject) }}
+    select {{ counts_of_values(told['values'], told.alike or [], subject) }}
     from {{ model }}
     where {{ level }} > 0
     group by {{ class | join(', ') }}
@@ -28,14 +31,14 @@ with
 {{ outcome }}_violations as (
 
     select row_total from {{ outcome }}_classes
-    where not ({{ values_pass(told['values'], told.alike, var('k')) }})
+    where not ({{ values_pass(told['values'], told.alike or [], var('k')) }})
 
 ),
 
 {% endfor -%}
 violations as (
 
-    {% for outcome in claim_outcomes() -%}
+    {% for outcome in told_outcomes -%}
     select row_total from {{ outcome }}_violations
     {{ 'union all' if not loop.last }}
     {% endfor %}

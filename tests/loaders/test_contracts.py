@@ -55,6 +55,20 @@ REQUIRED = {
     "attempts": {"event_id", "timestamp", "action", "status"},
     "platform_events": {"event_id", "event_type", "occurred_at"},
     "claim_events": {"event_id", "event_type", "timestamp", "partner_id"},
+    # `event_id` is what the catalogue calls `id` and `outcome_id`.
+    "fraud_decisions": {
+        "event_id",
+        "transaction_id",
+        "timestamp",
+        "decision",
+        "model_score",
+        "final_score",
+        "model_version",
+        "model_provider",
+        "channel",
+        "total_latency_ms",
+    },
+    "fraud_outcomes": {"event_id", "transaction_id", "recorded_at"},
     "data_subject_requests": {"request_id", "kind", "status", "updated_at"},
     "dead_letters": {
         "dead_letter_id",

@@ -84,6 +84,10 @@ def test_what_is_planted_is_there(made: tuple[Path, dict[str, Any]], events: pd.
     calls = events[events["event_type"] == "api_call"]
     failed = (calls["http_status"] >= 400).groupby(calls["partner_id"]).mean()
     assert failed.idxmax() == key["failing_partner"]
+    hours = pd.to_datetime(calls["timestamp"]).dt.hour
+    at_night = calls["partner_id"] == key["nightly"]["partner"]
+    assert set(hours[at_night]) == {key["nightly"]["hour"]}
+    assert hours[~at_night].nunique() == 24
     submitted = events[events["event_type"] == "claim_submitted"]
     flagged = set(events.loc[events["event_type"] == "fraud_detected", "claim_id"])
     regions = submitted["location"].map(lambda at: f"{at['country']}-{at['state']}".lower())

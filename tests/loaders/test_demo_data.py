@@ -22,6 +22,7 @@ EVENTS_OF_THE_PRODUCT = [
     "platform_events-03-late.jsonl",
 ]
 CLAIMS = ["claim_events-01.jsonl", "claim_events-02.jsonl", "data_subject_requests-01.jsonl"]
+DECISIONS = [f"fraud_{what}-0{n}.jsonl" for what in ("decisions", "outcomes") for n in (1, 2)]
 RATES = ["fx_rates-01.csv"]
 EU = {"DE", "FR", "ES", "PT", "PL", "IT", "NL", "AT", "BE", "IE", "SE"}
 STATUSES = {"success", "error", "test", "multi_account", "blocked"}
@@ -104,6 +105,7 @@ def test_same_arguments_same_bytes(folder, key, tmp_path):
         *FILES,
         *CLAIMS,
         *DEPOSITS,
+        *DECISIONS,
         *RATES,
         *EVENTS_OF_THE_PRODUCT,
     ]
@@ -323,9 +325,10 @@ def test_csv_quotes_and_leaves_nulls_empty(folder, rows, key):
     assert '""' not in [cell for line in lines for cell in line.split(",")]
 
 
-def test_paths_with_quotes(tmp_path):
+def test_paths_with_quotes(folder, tmp_path):
     write_demo(tmp_path / "it's", 1_000, 1, END)
-    assert len(list(Path(tmp_path / "it's").iterdir())) == 14
+    made, elsewhere = ({path.name for path in at.iterdir()} for at in (tmp_path / "it's", folder))
+    assert made == elsewhere
 
 
 def test_deposits_are_of_the_same_people(folder, events):

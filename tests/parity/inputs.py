@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from claims import claim_event, requests
+from decisions import decision, outcome
 from evening import evening
 
 SUNDAY = datetime(2026, 5, 3, tzinfo=UTC)
@@ -29,6 +30,8 @@ REQUIRED = {
     "deposit_attempts": "status",
     "platform_events": "event_type",
     "claim_events": "event_type",
+    "fraud_decisions": "decision",
+    "fraud_outcomes": "transaction_id",
 }
 
 # Most values are plain, so that cells have people enough to be published.
@@ -140,7 +143,7 @@ PAYLOADS: dict[str, dict[str, list[Any]]] = {
 # Whoever comes to a band of points has registered before, and earned some.
 EVENT_TYPES = [*PAYLOADS, *["account.registered", "contribution.recorded"] * 2]
 # Of these there are more rows: their many types have people enough each.
-TIMES = {"platform_events": 10, "claim_events": 3}
+TIMES = {"platform_events": 10, "claim_events": 3, "fraud_decisions": 3}
 # Rates of a day and currency that land twice, and texts that are none.
 RATES = ["0.5", "0.0205", " 12.12345678", "99999.5", "0", "-1", "1e3", "0.123456789", "½"]
 
@@ -194,6 +197,17 @@ def _claim_event(rng: random.Random, event_id: str, later: bool) -> dict[str, An
     zone = rng.choice(["Z", "+02:00", "-11:30"])
     at = {"timestamp": _in_zone(_moment(rng, later), zone)}
     return _number(rng, event_id) | at | claim_event(rng)
+
+
+def _fraud_decision(rng: random.Random, event_id: str, later: bool) -> dict[str, Any]:
+    numbered = _number(rng, event_id)
+    at = {"timestamp": _in_zone(_moment(rng, later), rng.choice(["Z", "+02:00", "-11:30"]))}
+    return numbered | at | decision(rng, numbered["sequence"])
+
+
+def _fraud_outcome(rng: random.Random, event_id: str, later: bool) -> dict[str, Any]:
+    at = {"recorded_at": _in_zone(_moment(rng, later), rng.choice(["Z", "+02:00"]))}
+    return _number(rng, event_id) | at | outcome(rng)
 
 
 def _attempt(rng: random.Random, event_id: str, later: bool) -> dict[str, Any]:
@@ -293,4 +307,6 @@ EVENTS = {
     "deposit_attempts": _deposit,
     "platform_events": _platform_event,
     "claim_events": _claim_event,
+    "fraud_decisions": _fraud_decision,
+    "fraud_outcomes": _fraud_outcome,
 }

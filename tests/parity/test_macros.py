@@ -40,6 +40,11 @@ def local_day(text: str, zone: str) -> str:
     return f"local_day({in_silver(text)}, \"'{zone}'\")"
 
 
+def float64(number: float) -> str:
+    """A float as SQL has it, where the engine would else read a decimal."""
+    return f"cast({number!r} as float64)"
+
+
 def first_text_of(document: str, path: str) -> str:
     """What is found at one path of a JSON document."""
     quoted = document.replace('"', '\\"')
@@ -69,6 +74,7 @@ CASES: list[tuple[str, Any]] = [
     (local_day("2026-05-03 11:00:00+00", "Pacific/Apia"), date(2026, 5, 4)),
     (local_day("2026-05-04 00:30:00+00", "UTC"), date(2026, 5, 4)),
     (f"utc_hour({in_silver('2026-05-03 23:30:00-11:30')})", LAST),
+    (f"hour_after({in_silver('2026-05-04 10:00:00+00')})", LAST),
     (f"utc_timestamp({zoned('2026-05-04 13:00:00+02:00')})", LAST),
     (
         f"milliseconds_between({in_silver('2026-05-04 10:59:59.0005+00')}, {in_silver(str(LAST))})",
@@ -102,6 +108,22 @@ CASES: list[tuple[str, Any]] = [
     ("ratio('1', '4')", 0.25),
     ("ratio('1', '0')", None),
     ("ratio('cast(null as int64)', '4')", None),
+    # Distributions to the eighth place, from printed tables.
+    (f"rounded(normal_tail('{float64(1.96)}'), 8)", 0.0249979),
+    (f"rounded(normal_cdf('{float64(-7.5)}'), 8)", 0.0),
+    (f"rounded(normal_cdf('{float64(1.96)}'), 8)", 0.9750021),
+    (f"rounded(normal_quantile('{float64(0.975)}'), 8)", 1.95996398),
+    (f"rounded(normal_quantile('{float64(1e-10)}'), 8)", -6.36134090),
+    (f"rounded(students_t_cdf('{float64(2)}', '{float64(5)}'), 8)", 0.94903026),
+    (f"rounded(students_t_cdf('{float64(-1)}', '{float64(1)}'), 8)", 0.25),
+    (f"rounded(chi_square_tail('{float64(3.84)}', '1'), 8)", 0.05004352),
+    (f"rounded(chi_square_tail('{float64(5.99)}', '2'), 8)", 0.05003663),
+    ("rounded(two_proportions_z('40', '50', '20', '50'), 8)", 4.08248290),
+    ("two_proportions_z('0', '50', '0', '50')", None),
+    ("'(select sum(n) from ' ~ whole_numbers(-2, 5, 'n') ~ ')'", 12),
+    ("plain_version(\"' Net-1.4'\")", "net-1.4"),
+    ("plain_version(\"'no name!'\")", None),
+    ("plain_version(\"'v123456789'\")", None),
     ("try_cast('7', 'int64')", 7),
     ("try_cast('1e30', 'int64')", None),
     ("is_nan(\"cast('nan' as float64)\")", True),

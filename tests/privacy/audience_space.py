@@ -170,6 +170,7 @@ def random_calls(dice: random.Random, claims: list[Row]) -> list[Row]:
             "is_call": (result := dice.choice(results)) is None,
             "is_success": True,
             "http_status": 200,
+            "status_class": "2xx" if result is None else "none",
             "verification_result": result,
             "response_ms": 10,
             "subject_key": claim["subject_key"],

@@ -321,6 +321,35 @@ FAULTS = {
         "from gold.daily_claim_stats) where claim_id_hash = "
         "(select max(claim_id_hash) from gold_restricted.claim_events)",
     ),
+    "a decision whose verdict is told alone": Fault(
+        "outcomes_pass",
+        "int_fraud__published_decisions",
+        "update silver.int_fraud__published_decisions set verdict_level = 9 where event_id = "
+        "(select min(event_id) from silver.int_fraud__published_decisions where verdict_level > 0)",
+    ),
+    "a window that has one more": Fault(
+        "k_anonymous",
+        "fraud_metrics",
+        "update gold.fraud_metrics set decisions = decisions + 1 where rowid = "
+        "(select min(rowid) from gold.fraud_metrics where time_window = '24h')",
+    ),
+    "a tail of few decisions": Fault(
+        "percentiles_have_people",
+        "fraud_metrics",
+        "update gold.fraud_metrics set total_p99_ms = 1 where rowid = (select min(rowid) "
+        "from gold.fraud_metrics where time_window = '1h' and subjects < 50)",
+    ),
+    "a model that has one more": Fault(
+        "k_anonymous",
+        "model_performance_daily",
+        "update gold.model_performance_daily set decisions = decisions + 1 where rowid = 0",
+    ),
+    "a cohort by a pseudonym of nobody": Fault(
+        "k_anonymous",
+        "fraud_cohorts",
+        "update gold.fraud_cohorts set value_hash = 'v1:' || sha256('nobody') where rowid = "
+        "(select min(rowid) from gold.fraud_cohorts where value_hash is not null)",
+    ),
     "money that nobody accounts for": Fault(
         "assert_every_money_event_is_counted_or_quarantined",
         "",

@@ -33,12 +33,14 @@ class Policy:
     mode: str
     k: int | None = None
     safe_rows: int | None = None
+    at_least: int = 0  # people that a cell needs as well, however many rows it has
 
     def passes(self, rows: list[Row]) -> bool:
         people = {row[-1] for row in rows if row[-1] is not None}
-        return len(people) >= (self.k or 10) or (
+        is_large = len(people) >= (self.k or 10) or (
             self.safe_rows is not None and len(rows) >= self.safe_rows
         )
+        return is_large and len(people) >= self.at_least
 
 
 POLICIES = {
@@ -48,6 +50,7 @@ POLICIES = {
     "withhold_safe": Policy("withhold", safe_rows=100),
     "absorb_of_three": Policy("absorb", k=3),
     "absorb_of_three_safe": Policy("absorb", k=3, safe_rows=20),
+    "absorb_at_least": Policy("absorb", k=3, safe_rows=20, at_least=5),
 }
 
 
@@ -57,7 +60,7 @@ def sql() -> dict[str, str]:
         **{
             name: "{{ k_merge('attempts', 'country', 'subject', "
             f"{PARTITION}, k={policy.k}, safe_rows={policy.safe_rows}, "
-            f"small_remainder='{policy.mode}') }}}}"
+            f"small_remainder='{policy.mode}', at_least={{'subject': {policy.at_least}}}) }}}}"
             for name, policy in POLICIES.items()
         }
     )

@@ -33,6 +33,7 @@ PERSONAL = {"direct_identifier", "identifier"}
 MISTYPED = "only domains that look mistyped, which k people typed"
 AGE = "how much older than its landing a batch's newest event was, of 100 batches"
 COMPANY = "a partner is a company, with a key domain of its own, of an industry"
+SHARED = "of k people and 100 transactions, in a key domain of its own"
 MONTH = "the month alone; in gold_restricted"
 EXPLAINED = {
     "email_domain_typos_weekly.typed_domain: the value of attempts.email": MISTYPED,
@@ -43,6 +44,8 @@ EXPLAINED = {
             "attempts.timestamp",
             "claim_events.timestamp",
             "deposit_attempts.timestamp",
+            "fraud_decisions.timestamp",
+            "fraud_outcomes.recorded_at",
             "platform_events.occurred_at",
         )
     },
@@ -65,6 +68,10 @@ EXPLAINED = {
         for leaf in ("claim_id", "partner_id")
     },
     "claim_events.partner_id_hash: the pseudonym of claim_events.partner_id": "of its own domain",
+    **{
+        f"fraud_cohorts.value_hash: the pseudonym of fraud_decisions.{leaf}": SHARED
+        for leaf in ("device_id", "merchant_id")
+    },
     "top_contributors.contributor: the pseudonym of platform_events.user_id": "of its own domain",
     "top_contributors.points_band: platform_events.payload.points, sensitive, no label": "a band",
     "top_contributors.period_start: platform_events.occurred_at, quasi_identifier, no label": MONTH,

@@ -31,6 +31,14 @@ KEYS = {  # pseudonyms in silver, by bronze table
     "attempts": ("email_key", "phone_key", "fp_key", "ip_key", "payload_key"),
     "deposit_attempts": ("email_key", "phone_key", "fp_key", "ip_key", "payload_key", "user_key"),
     "claim_events": ("customer_key", "claim_key", "proof_key", "payload_key"),
+    "fraud_decisions": (
+        "transaction_key",
+        "customer_key",
+        "device_key",
+        "merchant_key",
+        "payload_key",
+    ),
+    "fraud_outcomes": ("transaction_key", "customer_key", "payload_key"),
     "platform_events": ("user_key", "payload_key", "submission_key", "bet_key", "payment_key"),
 }
 SHORTEST = 6  # characters; shorter values would be found anywhere

@@ -138,6 +138,9 @@ PLANTED = [
     ("undeclared", "loss_ledger", "missing,", "missing, 1 as undeclared,"),
     ("happened_at", "int_platform__monthly_landings", "*,", "*, happened_at,"),
     ("subjects", "platform_health_monthly", "completeness,", "completeness, 1 as subjects,"),
+    ("user_id", "stg_platform__audit_entries", "action,", "user_id as action,"),
+    ("query_params", "stg_platform__audit_entries", "action,", "query_params as action,"),
+    ("source_file", "stg_platform__batches", "batch_id,", "batch_id, source_file,"),
 ]
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+import yaml
 from click.testing import CliRunner
 from made_up import PARTNER
 from published import published
@@ -23,6 +24,8 @@ from loaders import audit
 from loaders.cli import main
 from loaders.errors import AssayError
 from loaders.home import Home, bronze_reader, init_home
+from loaders.identity import system_user
+from loaders.permissions import FILE
 from loaders.reports.asked import asked
 from loaders.reports.declared import report_of
 from loaders.reports.errors import ReportError
@@ -37,8 +40,15 @@ NOBODY = 65534
 
 @pytest.fixture
 def home(published: Home, tmp_path: Path) -> Home:
-    """The published home with an audit log of its own."""
-    return Home(Path(shutil.copytree(published.path, tmp_path / "home", symlinks=True)))
+    """The published home with an audit log of its own, from which ada may export too."""
+    return of_ada(Home(Path(shutil.copytree(published.path, tmp_path / "home", symlinks=True))))
+
+
+def of_ada(home: Home) -> Home:
+    """A home that she may export from."""
+    may = yaml.safe_dump({"may": {"export": ["ada", system_user()]}})
+    (home.path / FILE).write_text(may, encoding="utf-8")
+    return home
 
 
 def report(home: Home, *arguments: object) -> subprocess.CompletedProcess[bytes]:
@@ -220,7 +230,7 @@ def test_a_report_of_a_partner_is_of_its_own_file(home: Home, tmp_path: Path):
 
 
 def test_a_home_without_a_release_says_so(tmp_path: Path):
-    done = report(init_home(tmp_path / "new")[0], "access_overview")
+    done = report(of_ada(init_home(tmp_path / "new")[0]), "access_overview")
     assert done.stderr.decode() == (
         "REPORT_GENERATION_ERROR: nothing is published yet. Run: assay refresh\n"
     )

@@ -10,7 +10,8 @@
 ) }}
 
 -- A partner is a company, and an endpoint is ours: 100 calls of a partner may be told, whoever they
--- were about.
+-- were about. The hour comes last, within a partner's calls of one class: so hours of all partners
+-- are made of whole blocks, and none follows from a day less its hours.
 with
 
 api_calls as (
@@ -19,8 +20,10 @@ api_calls as (
         event_id,
         batch_id,
         {{ utc_day('occurred_at') }} as called_on,
+        {{ utc_hour('occurred_at') }} as called_hour,
         partner_id,
         api_endpoint,
+        status_class,
         is_call,
         is_success,
         http_status,
@@ -36,7 +39,8 @@ api_calls as (
     relation='api_calls',
     subject='subject_key',
     keys=['called_on'],
-    labels=['partner_id', 'api_endpoint'],
+    labels=['partner_id', 'api_endpoint', 'status_class'],
+    hour='called_hour',
     safe_rows=var('safe_rows')
 ) }}
 
@@ -48,6 +52,8 @@ published as (
         called_on,
         published_partner_id as partner_id,
         published_api_endpoint as api_endpoint,
+        published_status_class as status_class,
+        published_called_hour as called_hour,
         is_published,
         is_call,
         is_success,

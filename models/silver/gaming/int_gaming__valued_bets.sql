@@ -2,9 +2,7 @@
 
 {%- set described = ['region', 'currency', 'provider_id', 'game_id', 'device', 'geo'] %}
 {%- set amounts = ['stake_minor', 'win_minor', 'jackpot_contribution_minor', 'commission_minor'] %}
-{%- set is_settled = "event_type = 'bet.settled'" %}
-{%- set is_placed = "event_type = 'bet.placed'" %}
-{%- set is_voided = "event_type = 'bet.voided'" %}
+{%- set kinds = ['placed', 'settled', 'voided'] %}
 
 -- An id is of one bet at its brand; an event without one is a bet by itself. A table: all that is
 -- about play reads it, and joining the events of all bets costs.
@@ -14,78 +12,85 @@ events as (
 
     select
         *,
-        coalesce(bet_key, event_id) as bet_or_event,
-        row_number() over (
-            partition by brand, coalesce(bet_key, event_id), event_type
-            order by occurred_at desc, event_id desc
-        ) as number_from_end
+        coalesce(bet_key, event_id) as bet_or_event
     from {{ ref('int_gaming__events') }}
     where event_type in ('bet.placed', 'bet.settled', 'bet.voided')
 
 ),
 
-last_events as (
+numbered as (
 
-    select * from events
-    where number_from_end = 1
+    select
+        event_id,
+        row_number() over (
+            partition by brand, bet_or_event, event_type
+            order by occurred_at desc, event_id desc
+        ) as number_from_end
+    from events
 
 ),
+
+-- Few are told again: they are left out by their ids, so that no whole event has to be sorted.
+told_again as (
+
+    select event_id from numbered
+    where number_from_end > 1
+
+),
+
+{%- for kind in kinds %}
+
+    {{ kind }} as (
+
+        select events.*
+        from events
+        left join told_again on events.event_id = told_again.event_id
+        where events.event_type = 'bet.{{ kind }}' and told_again.event_id is null
+
+    ),
+{%- endfor %}
 
 -- What one event does not send comes from the other; a bet that is voided was none.
 bets as (
 
     select
-        brand,
-        bet_or_event,
-        max(bet_key) as bet_key,
-        {%- for column in ['event_id', 'user_key'] %}
-            coalesce(
-                max(case when {{ is_settled }} then {{ column }} end),
-                max(case when {{ is_placed }} then {{ column }} end),
-                max({{ column }})
-            ) as {{ column }},
+        {%- for name in ['brand', 'bet_key', 'event_id', 'user_key'] %}
+            coalesce(settled.{{ name }}, placed.{{ name }}, voided.{{ name }}) as {{ name }},
         {%- endfor %}
-        string_agg(distinct batch_id, '+' order by batch_id) as batch_id,
         {%- for column in described %}
-            coalesce(
-                max(case when {{ is_settled }} then {{ column }} end),
-                max(case when {{ is_placed }} then {{ column }} end),
-                'unknown'
-            ) as {{ column }},
+            coalesce(settled.{{ column }}, placed.{{ column }}, 'unknown') as {{ column }},
         {%- endfor %}
-        coalesce(
-            max(case when {{ is_settled }} then in_bonus end),
-            max(case when {{ is_placed }} then in_bonus end),
-            false
-        ) as in_bonus,
+        substr(
+            coalesce('+' || placed.batch_id, '')
+            || coalesce('+' || nullif(settled.batch_id, placed.batch_id), '')
+            || coalesce(
+                '+' || nullif(nullif(voided.batch_id, placed.batch_id), settled.batch_id), ''
+            ),
+            2
+        ) as batch_id,
+        coalesce(settled.in_bonus, placed.in_bonus, false) as in_bonus,
         case
-            when count(case when {{ is_voided }} then 1 end) > 0 then 'voided'
-            when count(case when {{ is_settled }} then 1 end) > 0 then 'settled'
+            when voided.event_id is not null then 'voided'
+            when settled.event_id is not null then 'settled'
             else 'open'
         end as state,
         {%- for amount in amounts %}
             case
-                when count(case when {{ is_voided }} then 1 end) > 0 then 0
-                else coalesce(
-                    max(case when {{ is_settled }} then {{ amount }} end),
-                    max(case when {{ is_placed }} then {{ amount }} end),
-                    0
-                )
+                when voided.event_id is not null then 0
+                else coalesce(settled.{{ amount }}, placed.{{ amount }}, 0)
             end as {{ amount }},
         {%- endfor %}
-        max(case when {{ is_placed }} then occurred_at end) as placed_at,
-        max(case when {{ is_settled }} then occurred_at end) as settled_at,
-        max(case when {{ is_voided }} then occurred_at end) as voided_at,
-        coalesce(
-            max(case when {{ is_settled }} then occurred_at end),
-            max(case when {{ is_placed }} then occurred_at end),
-            max(occurred_at)
-        ) as occurred_at,
-        max(
-            case when {{ is_settled }} then coalesce(sent_ingested_at, ingested_at) end
-        ) as settled_heard_at
-    from last_events
-    group by brand, bet_or_event
+        {%- for kind in kinds %}
+            {{ kind }}.occurred_at as {{ kind }}_at,
+        {%- endfor %}
+        coalesce(settled.occurred_at, placed.occurred_at, voided.occurred_at) as occurred_at,
+        coalesce(settled.sent_ingested_at, settled.ingested_at) as settled_heard_at
+    from settled
+    full outer join placed on {{ same('settled', 'placed', ['brand', 'bet_or_event']) }}
+    full outer join voided
+        on
+            coalesce(settled.brand, placed.brand) = voided.brand
+            and coalesce(settled.bet_or_event, placed.bet_or_event) = voided.bet_or_event
 
 ),
 

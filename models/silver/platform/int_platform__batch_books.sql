@@ -4,7 +4,16 @@ with
 
 ledger as (
 
-    select * from {{ ref('stg_platform__batches') }}
+    select
+        table_name,
+        batch_id,
+        landed_on,
+        received,
+        accepted,
+        rejected,
+        duplicates,
+        ledger_lines
+    from {{ ref('stg_platform__batches') }}
 
 ),
 
@@ -65,7 +74,16 @@ unlisted as (
 
 batches as (
 
-    select * from ledger
+    select
+        table_name,
+        batch_id,
+        landed_on,
+        received,
+        accepted,
+        rejected,
+        duplicates,
+        ledger_lines
+    from ledger
     union all
     select * from unlisted
 

@@ -23,6 +23,8 @@ batches as (
         max(accepted) as accepted,
         max(rejected) as rejected,
         max(duplicates) as duplicates,
+        {{ utc_timestamp('min(started_at)') }} as began_at,
+        {{ utc_timestamp('max(finished_at)') }} as ended_at,
         count(*) as ledger_lines
     from ledger
     group by table_name, batch_id

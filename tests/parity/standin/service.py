@@ -76,7 +76,13 @@ class Service:
     def list_jobs(self, request: Request, project: str) -> Answer:
         if "parentJobId" in request.query:  # statements of a script have no jobs of their own
             return Answer({"kind": "bigquery#jobList", "jobs": []})
-        jobs = [job.describe() for job in reversed(self.jobs.log) if job.project == project]
+        first = int(request.query.get("minCreationTime", 0))
+        last = int(request.query.get("maxCreationTime", 2**63))
+        jobs = [
+            job.describe()
+            for job in reversed(self.jobs.log)
+            if job.project == project and first <= job.created <= last
+        ]
         listed = [{**job, "state": job["status"]["state"]} for job in jobs]
         return Answer({"kind": "bigquery#jobList", "jobs": listed})
 

@@ -13,7 +13,7 @@ from loaders.home import Home
 from red_team.attacks import SINGLING_OUT, Finding, Scene, attack
 from red_team.gold import (
     NAIVE_FACT,
-    OF_COMPANIES,
+    OF_NOBODY,
     SAFE_ROWS,
     Cells,
     Gold,
@@ -61,7 +61,7 @@ def published(
                 f"{table}.{column}"
                 for table, column, data_type in columns
                 if data_type == "VARCHAR"
-                and column != OF_COMPANIES
+                and column not in OF_NOBODY
                 and reader.execute(
                     f"select exists(from gold.{table} where {looks_hashed(column)})"
                 ).fetchall()[0][0]

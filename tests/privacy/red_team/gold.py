@@ -16,6 +16,8 @@ from red_team.attacks import Scene
 K, SAFE_ROWS = 10, 100  # design.md, rule 5
 # A hash of a company is the same in all marts: docs/claims.md.
 OF_COMPANIES = "partner_id_hash"
+# So is one of a merchant, or of a device that k people share, in its mart: docs/fraud.md.
+OF_NOBODY = {OF_COMPANIES, "value_hash"}
 ATTEMPTS = "silver.int_access__published_attempts"
 
 

@@ -110,6 +110,10 @@ SENSITIVE = {
     "gold.partner_behavior_profiles": [("fraud_rate", "1")],
     "gold.partner_benchmarks_monthly": [("fraud_rate", "1")],
     "gold.model_bias_monthly": [("flag_rate", "1")],
+    **{
+        f"gold.{mart}": [("true_positives + false_negatives", "decisions")]
+        for mart in ("fraud_metrics", "model_performance_daily", "fraud_cohorts")
+    },
 }
 CLAIMS_OF_FEW = """
     create or replace view gold.daily_claim_stats as
@@ -125,7 +129,7 @@ CLAIMS_OF_FEW = """
 @attack(
     "R13",
     INFERENCE,
-    on="suspicion and fraud in marts of claims",
+    on="suspicion and fraud in marts of claims and decisions",
     real=real_gold,
     sabotage="claims are told of every day",
     twin=sabotaged(CLAIMS_OF_FEW),
@@ -191,6 +195,23 @@ PARTS_OF_CLAIMS_AND_PAYMENTS = {
         ("other_results", "verifications"),
     ],
     "gold.payments_hourly": [("refunded", "captured")],
+    **{
+        f"gold.{mart}": [
+            (part, "decisions")
+            for part in (
+                *("true_positives", "false_positives", "true_negatives", "false_negatives"),
+                *("labelled", "unlabelled", *others),
+            )
+        ]
+        for mart, others in {
+            "fraud_metrics": ("approved", "declined", "review", "chargebacks"),
+            "model_performance_daily": (
+                *("overrides", "overridden_to_release", "overridden_to_hold"),
+                "overridden_otherwise",
+            ),
+            "fraud_cohorts": (),
+        }.items()
+    },
 }
 
 
@@ -235,7 +256,7 @@ def a_part_or_what_it_leaves_is_small(gold: Gold) -> Finding:
 @attack(
     "R15",
     INFERENCE,
-    on="parts beside their whole, of claims, verifications and payments",
+    on="parts beside their whole, of claims, verifications, payments and decisions",
     real=real_gold,
     sabotage="claims are told of every day",
     twin=sabotaged(CLAIMS_OF_FEW),

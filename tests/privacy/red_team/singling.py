@@ -26,7 +26,10 @@ from red_team.gold import (
 ENUMERATED = 1_000_000
 FEW = 20  # ids tried with every word as a salt or a key
 FUNCTIONS = ("md5", "sha1", "sha256")
-DOMAINS = ("engagement.user_id", "restricted.top_contributors", "gold.partner_id")
+DOMAINS = (
+    *("engagement.user_id", "restricted.top_contributors", "gold.partner_id"),
+    *("fraud.customer_id", "gold.fraud_cohorts"),
+)
 
 
 @dataclass(frozen=True)
@@ -65,12 +68,16 @@ def plain_hashes(scene: Scene) -> Hashes:
 
 def known_ids(scene: Scene) -> list[str]:
     """The raw ids themselves: the attacker is given all of them."""
-    with bronze_reader(scene.demo.home, "platform_events", "claim_events") as bronze:
+    with bronze_reader(
+        scene.demo.home, "platform_events", "claim_events", "fraud_decisions"
+    ) as bronze:
         return [
             value
             for (value,) in bronze.execute(
                 "select user_id from bronze.platform_events where user_id is not null "
-                "union select partner_id from bronze.claim_events where partner_id is not null"
+                "union select partner_id from bronze.claim_events where partner_id is not null "
+                "union select unnest([customer_id, device_id, merchant_id]) "
+                "from bronze.fraud_decisions"
             ).fetchall()
         ]
 
@@ -151,7 +158,7 @@ def one_sender_fills_a_cell(gold: Gold) -> Finding:
     """Ten rows look like ten people, and are of fewer: recount everybody behind each cell."""
     small = sum(gold.number(f"select count(*) from ({few_people(cells)})") for cells in gold.cells)
     told = sum(
-        gold.number(f"select count(*) from {cells.mart} where {cells.mart_where}")
+        gold.number(f"select count(*) from {cells.mart} as mart where {cells.mart_where}")
         for cells in gold.cells
     )
     return Finding(small > 0, f"{small} of {told} cells in {len(gold.cells)} marts")

@@ -1,0 +1,64 @@
+"""Decisions and outcomes on which the engines would differ, were it not for the macros.
+
+Scores on the edges of bands, half milliseconds, versions that are no names, currencies without a
+cost, outcomes of one moment that contradict each other, and outcomes of nothing.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+PEOPLE, TRANSACTIONS = 200, 900
+DECISIONS = ["approved"] * 4 + ["declined", "review"]
+SCORES = [0, 0.29999999999999999, 0.3, 0.6, 0.8, 1]
+MODELS = ["net-1"] * 8 + [" Net-1 ", "net-2", "net 3", "İ", "x123456789"]
+RULES = ["r1"] * 6 + ["R2", "", None]
+MERCHANTS = ["m1"] * 4 + ["m2", " m1 ", "ß", None]
+CATEGORIES = ["travel", "Travel ", "4711 1234", None]
+COUNTRIES = ["DE"] * 6 + ["de ", "ß", "XX", None]
+CURRENCIES = ["EUR"] * 8 + ["eur ", "JPY", "Euro", None]
+LATENCIES = [12.5, 13.5, 0.5, 20, 1e-9]
+
+
+def decision(rng: random.Random, number: int) -> dict[str, Any]:
+    """All but the event's id, number and time."""
+    of = random.Random(number)
+    return {
+        "transactionId": f"t{number % TRANSACTIONS}",
+        "decision": of.choice(DECISIONS),
+        "model_score": rng.choice(SCORES),
+        "finalScore": of.choice(SCORES),
+        "model_version": of.choice(MODELS),
+        "ruleVersion": of.choice(RULES),
+        "model_provider": rng.choice(["local", "openai"]),
+        "merchant_id": of.choice(MERCHANTS),
+        "merchant_category": of.choice(CATEGORIES),
+        "channel": of.choice(["web", "web", "mobile", "api"]),
+        "device_id": rng.choice(["kiosk", f"phone-{number}", None]),
+        "ip_country": of.choice(COUNTRIES),
+        "model_latency_ms": rng.choice([*LATENCIES, None]),
+        "rule_latency_ms": rng.choice([*LATENCIES, None]),
+        "total_latency_ms": rng.choice(LATENCIES),
+        "is_fraud_tx": rng.choice([True, False, *[None] * 18]),
+        "chargebackOccurred": rng.choice([True, *[None] * 18]),
+        "customer_id": rng.choice([f"u{number % PEOPLE}"] * 6 + [f" u{number % PEOPLE} ", None]),
+        "amount_minor": rng.choice([0, 999, 10**12]),
+        "currency": of.choice(CURRENCIES),
+        "features": rng.choice([{"amount": 1.5}, '{"amount": 1}', None]),
+        "region": rng.choice(["EU", " eu-west1", "elsewhere", None]),
+    }
+
+
+def outcome(rng: random.Random) -> dict[str, Any]:
+    """The same of an outcome, of a decided transaction nearly always."""
+    number = rng.randrange(TRANSACTIONS + 9)
+    return {
+        "transaction_id": f"t{number}",
+        "isFraudTx": rng.choice([True, True, False, False, None]),
+        "chargeback_occurred": rng.choice([True, False, None]),
+        "falsePositiveCostMinor": rng.choice([0, 7, None]),
+        "overridden_decision": rng.choice([*DECISIONS, None]),
+        "customer_id": rng.choice([f"u{number % PEOPLE}", None]),
+        "region": rng.choice(["EU", None]),
+    }
