@@ -88,7 +88,7 @@ def newest(gold: duckdb.DuckDBPyConnection, dashboard: Dashboard) -> datetime:
     days = [
         f"select max(cast({column} as date)) as day from gold.{mart}"
         for mart in sorted(about_people or marts)
-        for column in ("period_start", "date", "ts")
+        for column in ("period_start", "ends_on", "date", "ts")
         if column in columns_of(mart)
     ]
     if not days:

@@ -15,7 +15,9 @@ Row = Sequence[Any]
 
 _MOST = len(COLOURS)  # series that can be told apart
 _LABEL = 65  # pixels of one along a plot
-_COLUMN = 34  # pixels of a column of the grid
+_COLUMN = 52  # pixels of a column of the grid
+_DAY = 24 * 60 * 60 * 1000  # milliseconds
+_BESIDE = 130  # that a plot leaves to its axis and the edges
 
 
 def picture(card: Card, names: list[str], rows: list[Row], columns: int, number: str) -> str:
@@ -28,7 +30,7 @@ def picture(card: Card, names: list[str], rows: list[Row], columns: int, number:
             "Run: pip install 'assay-lakehouse[report]'"
         ) from None
     points = _points(card, names, rows)
-    specification = _specification(card, points, columns * _COLUMN - 90)
+    specification = _specification(card, points, columns * _COLUMN - _BESIDE)
     svg = vl_convert.vegalite_to_svg(
         json.dumps({"config": CONFIG, **specification}), vl_version=VEGA_LITE
     )
@@ -74,7 +76,7 @@ def _specification(card: Card, points: list[dict[str, Any]], width: int) -> dict
     is_drawn_by_time = is_time and card.show in ("line", "area")
     labels = list(dict.fromkeys(point["x"] for point in points))
     every = 1 + (len(labels) - 1) // max(2, width // _LABEL)
-    moments = sorted({point["when"] for point in points}) if is_drawn_by_time else []
+    days = sorted({point["when"] // _DAY * _DAY for point in points}) if is_drawn_by_time else []
     along: dict[str, Any] = {
         "field": "x",
         "type": "ordinal",
@@ -95,7 +97,7 @@ def _specification(card: Card, points: list[dict[str, Any]], width: int) -> dict
             "axis": {
                 "title": "day (UTC)",
                 "format": "%d %b",
-                "values": moments[:: 1 + (len(moments) - 1) // max(2, width // _LABEL)],
+                "values": days[:: 1 + (len(days) - 1) // max(2, width // _LABEL)],
                 "grid": False,
             },
         }
@@ -103,7 +105,7 @@ def _specification(card: Card, points: list[dict[str, Any]], width: int) -> dict
         "field": "line",
         "type": "nominal",
         "scale": {"domain": lines, "range": COLOURS},
-        "legend": {"columns": 3} if len(lines) > 1 else None,
+        "legend": {"columns": 3} if card.by or len(lines) > 1 else None,
     }
     encoding: dict[str, Any] = {"color": colour}
     mark: dict[str, Any] = {"type": "bar"}
