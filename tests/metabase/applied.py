@@ -22,7 +22,7 @@ def metabase(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
     with StandIn() as standin:
         monkeypatch.setenv("ASSAY_METABASE_URL", standin.url)
         monkeypatch.setenv("ASSAY_METABASE_KEY", KEY)
-        monkeypatch.setattr("loaders.dashboards.server.access.time.sleep", lambda _: None)
+        monkeypatch.setattr("loaders.dashboards.server.tables.time.sleep", lambda _: None)
         yield standin
         assert standin.violations == []
 

@@ -57,6 +57,7 @@ class StandIn:
         self.requests: list[tuple[str, str, Any]] = []
         self.violations: list[str] = []
         self.unsynced: dict[int, int] = {}  # how often a database still has no tables
+        self.said: dict[str, dict[int, str]] = {"table": {}, "field": {}}  # descriptions by number
         self.fail_after: int | None = None  # so many writes, then the connection breaks
         self._last = 100
         self._lock = threading.Lock()
@@ -185,18 +186,36 @@ class StandIn:
         if self.unsynced.get(int(number), 0) > 0:
             self.unsynced[int(number)] -= 1
             return {"tables": []}
-        tables = [
+        return {"tables": [self._table(int(number), mart) for mart in sorted(models_of("gold"))]}
+
+    def _table(self, database: int, mart: str) -> Thing:
+        """A table of a database, with numbers of its own."""
+        of = 1000 * (1000 * database + sorted(models_of("gold")).index(mart))
+        fields = [
             {
-                "name": mart,
-                "schema": SCHEMA,
-                "fields": [
-                    {"id": 1000 * m + f, "name": column}
-                    for f, column in enumerate(columns_of(mart))
-                ],
+                "id": of + number,
+                "name": column,
+                "display_name": column.replace("_", " ").title(),
+                "description": self.said["field"].get(of + number),
+                "fk_target_field_id": None,
+                "visibility_type": "normal",
+                "semantic_type": None,
             }
-            for m, mart in enumerate(sorted(models_of("gold")), start=1)
+            for number, column in enumerate(columns_of(mart))
         ]
-        return {"tables": tables}
+        return {
+            "id": of,
+            "name": mart,
+            "display_name": mart.replace("_", " ").title(),
+            "schema": SCHEMA,
+            "description": self.said["table"].get(of),
+            "visibility_type": None,
+            "fields": fields,
+        }
+
+    def _describe(self, kind: str, number: str, body: Thing) -> Thing:
+        self.said[kind][int(number)] = body["description"]
+        return {"id": int(number), **body}
 
     def _groups(self) -> list[Thing]:
         return [{"id": one, "name": name} for one, name in self.groups.items()]
@@ -268,6 +287,7 @@ _ROUTES: list[tuple[str, Callable[..., Any]]] = [
     (r"PUT (collection|permissions)/graph", StandIn._put_graph),
     (r"GET database/(\d+)/metadata", StandIn._metadata),
     (r"POST database/(\d+)/sync_schema", lambda *_: {"status": "ok"}),
+    (r"PUT (table|field)/(\d+)", StandIn._describe),
     (rf"GET {_KINDS}", StandIn._list),
     (rf"GET {_KINDS}/(\d+)", StandIn._get),
     (rf"POST {_KINDS}", StandIn._make),

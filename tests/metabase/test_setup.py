@@ -19,7 +19,7 @@ def test_a_new_metabase_is_set_up(home: Home, files: Path, monkeypatch: pytest.M
     with StandIn(is_set_up=False) as standin:
         monkeypatch.setenv("ASSAY_METABASE_URL", standin.url)
         monkeypatch.delenv("ASSAY_METABASE_KEY", raising=False)
-        monkeypatch.setattr("loaders.dashboards.server.access.time.sleep", lambda _: None)
+        monkeypatch.setattr("loaders.dashboards.server.tables.time.sleep", lambda _: None)
         planned = run("plan", home, files)
         assert "Nobody has set this Metabase up" in planned.output
         assert standin.writes == []

@@ -7,12 +7,10 @@ ours, are changed; all else is sent back as it came.
 from __future__ import annotations
 
 import copy
-import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from loaders.dashboards.errors import MetabaseError
-from loaders.dashboards.server.client import Client
 from loaders.dashboards.server.connections import SECRETS, Connection
 from loaders.dashboards.server.marks import marked
 from loaders.dashboards.server.placed import Placed
@@ -20,7 +18,6 @@ from loaders.dashboards.server.state import ALL_USERS, State
 from loaders.dashboards.server.writer import Change, Ids, Writer, differences
 
 ANALYSTS = "Assay analysts"
-_SYNC_SECONDS = 180.0
 _ROOT = "root"
 
 
@@ -43,39 +40,6 @@ def write_databases(writer: Writer, state: State, ids: Ids, wanted: Iterable[Con
         if differs := differences(readable, there.get("details") or {}):
             change = Change("update", "database", one.name, differs)
             writer.write(change, "PUT", f"database/{there['id']}", body)
-
-
-def fields_of(
-    writer: Writer, database: int, schema: str, wanted: set[tuple[str, str]]
-) -> Mapping[tuple[str, str], int]:
-    """Metabase's numbers of columns, by mart and column. Waits until it has read the tables."""
-    if not wanted or database < 0 or writer.client is None:
-        return dict.fromkeys(wanted, 0)
-    found = _fields(writer.client, database, schema)
-    if wanted <= found.keys() or writer.is_dry:
-        return dict.fromkeys(wanted, 0) | found
-    writer.client.send("POST", f"database/{database}/sync_schema")
-    end = time.monotonic() + _SYNC_SECONDS
-    while time.monotonic() < end:
-        found = _fields(writer.client, database, schema)
-        if wanted <= found.keys():
-            return found
-        time.sleep(1)
-    lacking = sorted(f"{mart}.{column}" for mart, column in wanted - found.keys())
-    raise MetabaseError(
-        f"Metabase has not read {lacking[0]} in {_SYNC_SECONDS:.0f} s. Is it published, and does "
-        "Metabase reach it? Run it again: what is done stays."
-    )
-
-
-def _fields(client: Client, database: int, schema: str) -> dict[tuple[str, str], int]:
-    metadata = client.get(f"database/{database}/metadata")
-    return {
-        (table["name"], field["name"]): field["id"]
-        for table in metadata["tables"]
-        if table["schema"] == schema
-        for field in table["fields"]
-    }
 
 
 def write_groups(writer: Writer, state: State, ids: Ids, wanted: Iterable[Placed]) -> None:

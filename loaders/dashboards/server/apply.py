@@ -12,13 +12,12 @@ from typing import Any
 
 from loaders.dashboards.declared import Dashboard
 from loaders.dashboards.errors import MetabaseError
-from loaders.dashboards.server import access, content, messages
+from loaders.dashboards.server import access, content, messages, tables
 from loaders.dashboards.server.client import SITE, Client
-from loaders.dashboards.server.connections import connections
+from loaders.dashboards.server.connections import Connection, connections
 from loaders.dashboards.server.placed import Placed, place
 from loaders.dashboards.server.state import State, read_state
 from loaders.dashboards.server.writer import Change, Ids, Writer
-from loaders.dashboards.sql import filters_in
 from loaders.home import Home
 
 
@@ -64,28 +63,25 @@ def _reconcile(
     access.write_groups(writer, state, ids, wanted)
     access.write_collections(writer, state, ids, wanted)
     access.write_permissions(writer, ids, wanted, is_ours)
-    fields = {
-        name: access.fields_of(writer, ids.databases[name], one.schema, _columns(wanted, name))
-        for name, one in used.items()
-    }
+    read = {name: _read(writer, ids, one, wanted) for name, one in used.items()}
     for placed in wanted:
-        content.write_cards(writer, state, ids, placed, fields[placed.connection.name])
+        name = placed.connection.name
+        content.write_cards(writer, state, ids, placed, tables.fields_of(*read[name]))
         content.write_dashboard(writer, state, ids, placed)
         messages.write_alerts(writer, state, ids, placed)
         messages.write_subscriptions(writer, state, ids, placed)
     messages.end_leftovers(writer, state, wanted)
     content.archive_leftovers(writer, state, wanted)
+    for name, (found, _) in read.items():
+        tables.write_descriptions(writer, name, found)
 
 
-def _columns(wanted: list[Placed], connection: str) -> set[tuple[str, str]]:
-    """The columns of a connection that filters are about."""
-    return {
-        (column.mart, column.name)
-        for placed in wanted
-        if placed.connection.name == connection
-        for card in placed.dashboard.cards.values()
-        for column in filters_in(card.sql).values()
-    }
+def _read(
+    writer: Writer, ids: Ids, one: Connection, wanted: list[Placed]
+) -> tuple[tables.Tables, tables.Columns]:
+    """The tables of a connection, and the columns that its dashboards need of them."""
+    columns = tables.columns_read(placed for placed in wanted if placed.connection == one)
+    return tables.read_tables(writer, ids.databases[one.name], one.schema, columns), columns
 
 
 def _reach() -> tuple[Client, dict[str, Any]]:

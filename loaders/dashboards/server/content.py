@@ -69,9 +69,7 @@ def write_dashboard(writer: Writer, state: State, ids: Ids, placed: Placed) -> N
             # One that has no cards yet is of an application that was killed.
             by_hand = bool(there["dashcards"]) and _is_by_hand(whole, there)
             change = Change("update", "dashboard", slug, differs, by_hand)
-            there = writer.write(change, "PUT", f"dashboard/{there['id']}", whole)
-        elif not writer.is_dry and writer.client is not None:  # the second half of making it
-            there = writer.client.send("PUT", f"dashboard/{there['id']}", whole)
+        there = writer.write(change, "PUT", f"dashboard/{there['id']}", whole)
     ids.dashcards[slug] = {card["card_id"]: card["id"] for card in there["dashcards"]}
 
 

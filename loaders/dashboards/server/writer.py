@@ -47,14 +47,18 @@ class Writer:
         self._next = 0
 
     def write(self, change: Change, method: str, path: str, body: dict[str, Any]) -> Thing:
-        """Make a change. Gives the thing as it is then, where it is dry with an id of nothing."""
+        """Make a change. Gives the thing as it is then, where it is dry with an id of nothing.
+
+        A change that takes several requests is noted once.
+        """
         if self.is_dry or self.client is None:
             self._next -= 1
             thing = {"id": self._next, **body}
         else:
             thing = dict(self.client.send(method, path, body) or {})
-        self.changes.append(change)
-        self._told(change)
+        if change not in self.changes[-1:]:
+            self.changes.append(change)
+            self._told(change)
         return thing
 
 
