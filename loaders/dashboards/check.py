@@ -28,6 +28,7 @@ from loaders.home import Home, connect, quote
 _LINE = re.compile(r"\bLINE (\d+):")
 _SUM = re.compile(r"\bsum\s*\(\s*(\w+)\s*\)", re.IGNORECASE)
 _NEVER_SUMMED = re.compile(r"^p\d+_|_rate$|^share$|_percent$|^subjects$|^(dau|wau|mau)|^people$")
+_NUMBERS = frozenset({"INTEGER", "BIGINT", "HUGEINT", "DOUBLE"})
 _TODAY = datetime(2026, 6, 1)  # where there is no gold yet
 
 
@@ -207,18 +208,26 @@ def _try(
     for number, (engine, chosen) in enumerate([*tries, (today, tries[0][1])]):
         try:
             found = gold.execute(sql_of(one, engine, chosen))
-            names, rows = [c[0] for c in found.description or []], found.fetchall()
+            types = {name: str(of) for name, of, *_ in found.description or []}
+            names, rows = list(types), found.fetchall()
         except duckdb.Error as error:
             return [wrong_at(one, *_told(error))]
         done.runs += 1
         if isinstance(one, Card):
             if lacking := [c for c in (*one.x, *one.y, *_by(one), *one.units) if c not in names]:
                 return [wrong_at(one, 1, f"its answer has no column {lacking[0]}. Mend the query")]
+            if one.show == "table" and (bare := _without_unit(one, types)):
+                return [wrong_at(one, 1, f"{bare[0]} has no unit. Add it under unit")]
             if number == 0 and (why := _not_drawable(one, names, rows)):
                 return [wrong_at(one, 1, why)]
             if number == 0 and shows_nothing(one, names, rows):
                 done.empty.append(f"{dashboard.slug}/{one.slug}")
     return []
+
+
+def _without_unit(card: Card, types: dict[str, str]) -> list[str]:
+    """Figures of a table of which nobody is told what they count."""
+    return [name for name, of in types.items() if of in _NUMBERS and name not in card.units]
 
 
 def _not_drawable(card: Card, names: list[str], rows: list[tuple[object, ...]]) -> str:

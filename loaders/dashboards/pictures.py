@@ -52,7 +52,8 @@ def _points(card: Card, names: list[str], rows: list[Row]) -> list[dict[str, Any
     ]
     totals: dict[str, float] = {}
     for point in points:
-        totals[point["line"]] = totals.get(point["line"], 0) + abs(point["value"] or 0)
+        if point["value"] is not None:  # a series without a figure is none
+            totals[point["line"]] = totals.get(point["line"], 0) + abs(point["value"])
     kept = sorted(totals, key=lambda line: (-totals[line], line))[:_MOST]
     return [point for point in points if point["line"] in kept]
 

@@ -200,5 +200,5 @@ def test_an_application_that_is_killed_goes_on(
             assert len(metabase.of(kind)) == 1, kind
         for kind in metabase.things:
             metabase.things[kind].clear()
-        for number in [n for n, name in metabase.groups.items() if name.startswith("Assay")]:
-            del metabase.groups[number]
+        for group in [n for n, name in metabase.groups.items() if name.startswith("Assay")]:
+            del metabase.groups[group]
