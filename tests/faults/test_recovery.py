@@ -52,7 +52,8 @@ def rows_of(home: Home) -> dict[str, list[tuple]]:
     with duckdb.connect(str(home.warehouse), read_only=True) as warehouse:
         tables = warehouse.execute(
             "select schema_name || '.' || table_name from duckdb_tables() where "
-            "schema_name = 'gold' and table_name != 'pipeline_health' "  # how it is now
+            # what ran since, and how it is now
+            "schema_name = 'gold' and table_name not in ('pipeline_health', 'system_health_hourly') "
             "or table_name like 'stg%' or table_name like '%_published_%'"
         ).fetchall()
         rows = {}

@@ -137,7 +137,8 @@ def gold_of(home: Home) -> dict[str, list[tuple]]:
             "select table_name from duckdb_tables() where schema_name = 'gold'"
         ).fetchall()
     # What ran and who did what is no matter of events, and a rotation is both.
-    of_events = {mart for (mart,) in marts} - {"pipeline_health", "audit_activity_daily"}
+    of_runs = {"pipeline_health", "system_health_hourly", "audit_activity_daily"}
+    of_events = {mart for (mart,) in marts} - of_runs
     return {mart: rows_of(home, f"gold.{mart}", "failed_runs") for mart in of_events}
 
 

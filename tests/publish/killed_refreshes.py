@@ -64,7 +64,8 @@ def seen(home: Home) -> dict[str, Any]:
     with duckdb.connect(str(home.published_file), read_only=True) as reader:
         marts = reader.execute("select view_name from duckdb_views() where schema_name = 'gold'")
         for (mart,) in sorted(marts.fetchall()):
-            if mart == "pipeline_health":  # of the runs themselves, those that were killed too
+            # Of the runs themselves, those that were killed too.
+            if mart in ("pipeline_health", "system_health_hourly"):
                 continue
             columns = [c[0] for c in reader.execute(f"describe gold.{mart}").fetchall()]
             kept = ", ".join(c for c in columns if c not in COMPUTED_AT)
