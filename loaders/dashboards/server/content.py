@@ -126,9 +126,10 @@ def _comparable(card: Body) -> Body:
     native = query.get("native") or next(iter(query.get("stages") or [{}]))
     if "stages" in query:  # the form of today; we write the older one, which is taken as well
         native = {"query": native.get("native"), "template-tags": native.get("template-tags")}
-    tags = {
-        name: {**tag, "dimension": _field(tag.get("dimension"))}
-        for name, tag in (native.get("template-tags") or {}).items()
+    given = native.get("template-tags") or {}
+    tags = {  # by name, or as a list
+        tag["name"]: {**tag, "dimension": _field(tag.get("dimension"))}
+        for tag in (given.values() if isinstance(given, dict) else given)
     }
     return {
         **{k: card.get(k) for k in ("name", "description", "display", "collection_id")},
