@@ -76,6 +76,8 @@ def _specification(card: Card, points: list[dict[str, Any]], width: int) -> dict
     is_time = any(point["when"] is not None for point in points)
     is_drawn_by_time = is_time and card.show in ("line", "area")
     labels = list(dict.fromkeys(point["x"] for point in points))
+    is_by_day = all(label[10:] == "" for label in labels)
+    time_title = "day (UTC)" if is_by_day else "hour (UTC)"
     every = 1 + (len(labels) - 1) // max(2, width // _LABEL)
     days = sorted({point["when"] // _DAY * _DAY for point in points}) if is_drawn_by_time else []
     along: dict[str, Any] = {
@@ -83,20 +85,22 @@ def _specification(card: Card, points: list[dict[str, Any]], width: int) -> dict
         "type": "ordinal",
         "sort": sorted(labels) if is_time else labels,
         "axis": {
-            "title": "day (UTC)" if is_time else None,
+            "title": time_title if is_time else None,
             "labelAngle": 0 if is_time or card.show == "row" or len(labels) < 3 else -20,
             "values": sorted(labels)[::every] if is_time else labels,
         },
     }
-    if is_time and all(label[10:] == "" for label in labels):
-        along["axis"]["labelExpr"] = "utcFormat(toDate(datum.value), '%d %b')"
+    if is_time:
+        by_hour = "slice(datum.value, 5)"  # without the year
+        by_day = "utcFormat(toDate(datum.value), '%d %b')"
+        along["axis"]["labelExpr"] = by_day if is_by_day else by_hour
     if is_drawn_by_time:
         along = {
             "field": "when",
             "type": "temporal",
             "scale": {"type": "utc", "padding": 20},
             "axis": {
-                "title": "day (UTC)",
+                "title": time_title,
                 "format": "%d %b",
                 "values": days[:: 1 + (len(days) - 1) // max(2, width // _LABEL)],
                 "grid": False,
@@ -141,7 +145,7 @@ def _line(card: Card, name: str, value: Any) -> str:
 
 def _label(value: Any) -> str:
     if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d}" if value.hour == 0 else f"{value:%m-%d %H:%M}"
+        return f"{value:%Y-%m-%d}" if value.hour == 0 else f"{value:%Y-%m-%d %H:%M}"
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
