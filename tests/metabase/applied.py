@@ -17,9 +17,14 @@ WEEKLY = "subscriptions:\n  weekly: {every: monday 08:00, to: [analysts, one@exa
 
 
 @pytest.fixture
-def metabase(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
-    """A Metabase that somebody has set up, and an API key for it."""
+def metabase(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[StandIn]:
+    """A Metabase that somebody has set up, and an API key for it.
+
+    It finds the tables that the small dashboard reads, and all where the others are applied.
+    """
     with StandIn() as standin:
+        if "files" in request.fixturenames:
+            standin.marts = ["attempts_daily", "attempts_hourly"]
         monkeypatch.setenv("ASSAY_METABASE_URL", standin.url)
         monkeypatch.setenv("ASSAY_METABASE_KEY", KEY)
         monkeypatch.setattr("loaders.dashboards.server.tables.time.sleep", lambda _: None)

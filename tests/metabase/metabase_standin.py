@@ -56,6 +56,7 @@ class StandIn:
         }
         self.requests: list[tuple[str, str, Any]] = []
         self.violations: list[str] = []
+        self.marts = sorted(models_of("gold"))  # of which it finds tables
         self.unsynced: dict[int, int] = {}  # how often a database still has no tables
         self.said: dict[str, dict[int, str]] = {"table": {}, "field": {}}  # descriptions by number
         self.fail_after: int | None = None  # so many writes, then the connection breaks
@@ -186,11 +187,11 @@ class StandIn:
         if self.unsynced.get(int(number), 0) > 0:
             self.unsynced[int(number)] -= 1
             return {"tables": []}
-        return {"tables": [self._table(int(number), mart) for mart in sorted(models_of("gold"))]}
+        return {"tables": [self._table(int(number), mart) for mart in self.marts]}
 
     def _table(self, database: int, mart: str) -> Thing:
         """A table of a database, with numbers of its own."""
-        of = 1000 * (1000 * database + sorted(models_of("gold")).index(mart))
+        of = 1000 * (1000 * database + self.marts.index(mart))
         fields = [
             {
                 "id": of + number,

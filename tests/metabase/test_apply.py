@@ -187,7 +187,7 @@ def test_an_application_that_is_killed_goes_on(
 ):
     """After any write: the next run makes the rest, and nothing twice."""
     metabase.members.append({"user_id": 4, "group_id": 0})
-    dashboard, tables = 14, 100  # so many writes make the one, and more describe the others
+    dashboard, tables = 14, 30  # so many writes make the one, and more describe the others
     at = [*(dice.randrange(1, dashboard) for _ in range(4)), dice.randrange(dashboard, tables)]
     for number in at:
         metabase.fail_after = number

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import random
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from conftest import PROJECT
+from conftest import PROJECT, Demo
 from gold import published
 from planted import GOOD, line_of, plant
 
@@ -187,6 +187,37 @@ def test_registration_errors_fire_in_the_planted_hour_and_in_no_other(published:
     storms = [hour for hour, most in hours if most > 100]
     assert len(storms) == 1
     assert told == [(storms[0], {storms[0]})]
+
+
+# What the demo plants, and what comes of it: what is handed in is rewarded a day later.
+OF_PATTERNS = {
+    ("submissions", "submission_spike"): {"spike": (0,)},
+    ("users", "engagement_drop"): {"drop": (0,)},
+    ("wallet", "reward_burst"): {"burst": (0,), "spike": (1,)},
+}
+
+
+@pytest.mark.parametrize(("slug", "name"), OF_PATTERNS)
+def test_alerts_of_patterns_fire_on_planted_days_and_on_no_other(
+    published: Home, demo: Demo, slug: str, name: str
+):
+    """Asked on each morning of six weeks, before which there is nothing to compare with."""
+    planted = json.loads((demo.home.path / "demo" / "answer_key.json").read_text(encoding="utf-8"))
+    days = planted["platform_events"]["planted"]
+    expected = {
+        date.fromisoformat(days[pattern]) + timedelta(days=later)
+        for pattern, delays in OF_PATTERNS[slug, name].items()
+        for later in delays
+    }
+    told = set()
+    with opened(published, of(slug)) as gold:
+        last = newest(gold, of(slug))
+        for back in range(42):
+            now = last - timedelta(days=back) + timedelta(hours=9)
+            sql = sql_of(of(slug).alerts[name], Engine("duckdb", "gold", now), {})
+            if gold.execute(sql).fetchall():
+                told.add(now.date() - timedelta(days=1))
+    assert told == expected
 
 
 @pytest.mark.parametrize("name", ["nothing_landed", "stale_gold"])

@@ -17,6 +17,7 @@ __all__ = ["files", "metabase"]  # fixtures
 def test_a_new_metabase_is_set_up(home: Home, files: Path, monkeypatch: pytest.MonkeyPatch):
     """The administrator is made once, and everybody else loses the outermost collection."""
     with StandIn(is_set_up=False) as standin:
+        standin.marts = ["attempts_daily", "attempts_hourly"]
         monkeypatch.setenv("ASSAY_METABASE_URL", standin.url)
         monkeypatch.delenv("ASSAY_METABASE_KEY", raising=False)
         monkeypatch.setattr("loaders.dashboards.server.tables.time.sleep", lambda _: None)
