@@ -77,7 +77,6 @@ def _specification(card: Card, points: list[dict[str, Any]], width: int) -> dict
     is_drawn_by_time = is_time and card.show in ("line", "area")
     labels = list(dict.fromkeys(point["x"] for point in points))
     is_by_day = all(label[10:] == "" for label in labels)
-    time_title = "day (UTC)" if is_by_day else "hour (UTC)"
     every = 1 + (len(labels) - 1) // max(2, width // _LABEL)
     days = sorted({point["when"] // _DAY * _DAY for point in points}) if is_drawn_by_time else []
     along: dict[str, Any] = {
@@ -85,7 +84,7 @@ def _specification(card: Card, points: list[dict[str, Any]], width: int) -> dict
         "type": "ordinal",
         "sort": sorted(labels) if is_time else labels,
         "axis": {
-            "title": time_title if is_time else None,
+            "title": ("day (UTC)" if is_by_day else "hour (UTC)") if is_time else None,
             "labelAngle": 0 if is_time or card.show == "row" or len(labels) < 3 else -20,
             "values": sorted(labels)[::every] if is_time else labels,
         },
@@ -100,7 +99,7 @@ def _specification(card: Card, points: list[dict[str, Any]], width: int) -> dict
             "type": "temporal",
             "scale": {"type": "utc", "padding": 20},
             "axis": {
-                "title": time_title,
+                "title": "day (UTC)",
                 "format": "%d %b",
                 "values": days[:: 1 + (len(days) - 1) // max(2, width // _LABEL)],
                 "grid": False,
