@@ -69,6 +69,9 @@ bench-collector: setup ## Measure the collector, some 20 minutes
 bench-gaming: setup ## Measure the marts of games against DuckDB by hand
 	@$(BIN)/python benchmarks/playing.py
 
+bench-decisions: setup ## Measure the marts of decisions against DuckDB by hand
+	@$(BIN)/python benchmarks/deciding.py
+
 bench-refresh: setup ## Measure refreshing gold against plain DuckDB
 	@$(BIN)/python benchmarks/refreshing.py
 

@@ -29,6 +29,36 @@ percentiles as (
 
 ),
 
+people as (
+
+    select
+        {{ keys | join(', ') }},
+        subject_key,
+        count(label_delay_hours) as delays,
+        {%- for latency in latencies %}
+        count({{ latency }}_latency_ms) as {{ latency }}_rows{{ ',' if not loop.last }}
+        {%- endfor %}
+    from {{ relation }}
+    where subject_key is not null
+    group by {{ keys | join(', ') }}, subject_key
+
+),
+
+-- One pass over people, which is twice as fast as to count distinct ones of each figure.
+crowds as (
+
+    select
+        {{ keys | join(', ') }},
+        count(*) as people,
+        count(case when delays > 0 then 1 end) as delayed_people,
+        {%- for latency in latencies %}
+        count(case when {{ latency }}_rows > 0 then 1 end) as {{ latency }}_people{{ ',' if not loop.last }}
+        {%- endfor %}
+    from people
+    group by {{ keys | join(', ') }}
+
+),
+
 counted as (
 
     select
@@ -50,12 +80,10 @@ counted as (
         ) as costs_missing,
         sum(false_positive_cost_minor) as cost_minor,
         max(case when false_positive_cost_minor is not null then currency end) as cost_currency,
-        {{ shown_mean('label_delay_hours', 'subject_key') }} as label_delay_hours,
         {%- for latency in latencies %}
         count({{ latency }}_latency_ms) as {{ latency }}_rows,
-        count(distinct case when {{ latency }}_latency_ms is not null then subject_key end) as {{ latency }}_people,
         {%- endfor %}
-        {{ shown_people('subject_key') }} as subjects
+        avg(cast(label_delay_hours as float64)) as label_delay_hours
     from {{ relation }}
     group by {{ keys | join(', ') }}
 
@@ -76,8 +104,8 @@ figures as (
         counted.labelled,
         counted.unlabelled,
         counted.chargebacks,
-        counted.label_delay_hours,
-        counted.subjects,
+        case when crowds.delayed_people >= {{ var('k') }} then counted.label_delay_hours end as label_delay_hours,
+        case when crowds.people >= {{ var('k') }} then crowds.people end as subjects,
         {{ ratio('counted.approved', 'counted.decisions') }} as approval_rate,
         {{ precision_of('counted.true_positives', 'counted.false_positives') }} as precision_rate,
         {{ recall_of('counted.true_positives', 'counted.false_negatives') }} as recall_rate,
@@ -92,13 +120,13 @@ figures as (
         case when counted.tells_costs then counted.costs_missing end as false_positives_without_cost,
         {%- for latency in latencies %}
         case
-            when counted.{{ latency }}_people >= {{ var('k') }}
+            when crowds.{{ latency }}_people >= {{ var('k') }}
                 then {{ whole_ms('percentiles.' ~ latency ~ '_p50') }}
         end as {{ latency }}_p50_ms,
         {%- for tail in ['p95', 'p99'] %}
         case
             when
-                counted.{{ latency }}_people >= {{ var('tail_subjects') }}
+                crowds.{{ latency }}_people >= {{ var('tail_subjects') }}
                 or counted.{{ latency }}_rows >= {{ var('safe_rows') }}
                 then {{ whole_ms('percentiles.' ~ latency ~ '_' ~ tail) }}
         end as {{ latency }}_{{ tail }}_ms,
@@ -107,6 +135,7 @@ figures as (
         {{ ratio('counted.decisions', 'counted.minutes') }} as decisions_per_minute
     from counted
     inner join percentiles on {{ same('counted', 'percentiles', keys) }}
+    left join crowds on {{ same('counted', 'crowds', keys) }}
 
 ),
 {%- endmacro -%}

@@ -40,9 +40,16 @@ MARTS = {
     "deposit_attempts_hourly": ("deposit_attempts", lambda rows: rows.status != ""),
     "deposit_attempts_daily": ("deposit_attempts", lambda rows: rows.status != ""),
 }
-MADE_OF_OTHERS = {"metric_time_series", "metrics", "metric_trends", "engagement_summary"}
+MADE_OF_OTHERS = {
+    "metric_time_series",
+    "metrics",
+    "metric_trends",
+    "engagement_summary",
+    "executive_monthly",
+}
 # Made of a view over a fact, or of cohorts, of which none is withheld by a label.
 WITHOUT_LABELS = {
+    "feature_adoption_weekly",
     "gaming_time_series",
     "retention_cohorts",
     "ltv_cohorts",

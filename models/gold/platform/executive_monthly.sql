@@ -5,6 +5,10 @@
     'revenue_minor': {'total': 'ngr', 'brand': 'ngr'},
     'active_people': {'total': 'active_users', 'brand': 'active_players'},
 } %}
+{%- set names = [] %}
+{%- for metrics in of_metrics.values() %}
+    {%- do names.extend(metrics.values()) %}
+{%- endfor %}
 {%- set of_claims = ['claims', 'flagged_claims', 'confirmed_fraud', 'losses_prevented'] %}
 {%- set measures = of_metrics | list + of_claims %}
 {%- set row = ['period_start', 'brand', 'currency'] %}
@@ -60,17 +64,11 @@ people_and_money as (
         max(updated_at) as updated_at
     from told_metrics
     where
-        {%- for dimension in ['total', 'brand'] %}
-            (
-                dimension = '{{ dimension }}'
-                and metric_name in (
-                    {%- for metrics in of_metrics.values() -%}
-                        '{{ metrics[dimension] }}'{{ ', ' if not loop.last }}
-                    {%- endfor -%}
-                )
-            )
-            {{- ' or' if not loop.last }}
-        {%- endfor %}
+        metric_name in (
+            {%- for name in names %}
+                '{{ name }}'{{ ',' if not loop.last }}
+            {%- endfor %}
+        )
     group by told_month, dimension_value
 
 ),

@@ -9,15 +9,10 @@
     }}
 ) }}
 
--- Weeks of which silver has lost a day stay as they were. A first use that comes to light late is taken
--- from another week: so all others are told anew.
+-- Weeks of which silver has lost a day stay as they were. A first use that comes to light late is
+-- taken from another week: so all others are told anew.
+-- depends_on: {{ ref('int_engagement__published_activity') }}
 with
-
-published_activity as (
-
-    select * from {{ ref('int_engagement__published_activity') }}
-
-),
 
 uses as (
 
@@ -26,7 +21,7 @@ uses as (
         where
             used_week >= (
                 select {{ iso_week('min(active_on + 6)') }}
-                from published_activity
+                from {{ ref('int_engagement__published_activity') }}
             )
     {%- endif %}
 

@@ -241,7 +241,8 @@ filled as (
             order by cells.period_start rows between unbounded preceding and current row
         ) as last_done_at,
         case
-            when cells.pipeline_id = 'refresh' and cells.stage = 'processing' then backlogs.row_total
+            when cells.pipeline_id = 'refresh' and cells.stage = 'processing'
+                then backlogs.row_total
         end as backlog
     from cells
     cross join span

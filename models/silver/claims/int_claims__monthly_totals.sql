@@ -103,11 +103,11 @@ totals as (
         period_start,
         currency,
         claims,
+        subjects,
+        updated_at,
         case when is_whole then flagged_claims end as flagged_claims,
         case when is_whole then confirmed_fraud end as confirmed_fraud,
-        case when is_whole then cast(losses_prevented as int64) end as losses_prevented,
-        subjects,
-        updated_at
+        case when is_whole then cast(losses_prevented as int64) end as losses_prevented
     from months
 
 )

@@ -1,5 +1,5 @@
 -- The figures of the marts of games, as one would write them for DuckDB alone: no privacy, no
--- history, no other engine. {bronze} is what was landed.
+-- history, no other engine. {platform_events} is what was landed.
 create table events as
 select
     event_id, event_type, user_id, tenant_id as brand, region,
@@ -15,7 +15,7 @@ select
     cast(payload ->> 'stake_minor' as bigint) as stake,
     cast(payload ->> 'win_minor' as bigint) as win,
     cast(payload ->> 'amount_minor' as bigint) as amount
-from read_parquet({bronze}, union_by_name = true)
+from read_parquet({platform_events}, union_by_name = true)
 qualify row_number() over (partition by event_id order by ingested_at) = 1;
 
 create table bets as
