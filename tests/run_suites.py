@@ -102,7 +102,10 @@ SUITES: dict[str, tuple[int, Callable[[], bool]]] = {
     # Together: each has some files that take minutes, beside which the others are run.
     "marts and privacy": (675, pytest("tests/dbt", "tests/parity", "tests/privacy")),
     "publish and readme": (250, pytest("tests/readme", "tests/publish")),
-    "reports and retention": (60, pytest("tests/reports", "tests/audit", "tests/retention")),
+    "reports, dashboards and retention": (
+        150,
+        pytest("tests/reports", "tests/metabase", "tests/audit", "tests/retention"),
+    ),
 }
 
 

@@ -13,6 +13,7 @@ from loaders.cli.collect import collect, token_group
 from loaders.cli.common import Commands
 from loaders.cli.compact import compact_bronze
 from loaders.cli.contracts import contracts_group
+from loaders.cli.dashboards import dashboards_group
 from loaders.cli.erase import erase_person
 from loaders.cli.explain import explain_decision
 from loaders.cli.gold import combine_gold, publish_gold, refresh_gold
@@ -62,5 +63,6 @@ for command in (
     show_permissions,
     report,
     release_report,
+    dashboards_group,
 ):
     main.add_command(command)

@@ -107,6 +107,11 @@ def columns_of(mart: str) -> dict[str, MartColumn]:
     }
 
 
+def description_of(mart: str) -> str:
+    """What a mart of gold is, as its yml says."""
+    return _text(models_of("gold")[mart]["description"])
+
+
 def _mart(model: dict[str, Any]) -> Mart | None:
     arguments = _tested(model)
     reference = _REF.search(arguments.get("fact", ""))

@@ -18,8 +18,8 @@ STORAGE_VERSION = "v1.2.0"
 def write_views(shelf: Shelf, shape: Path, marts: list[str]) -> None:
     """Rewrite the file of views, unless it already shows this shape."""
     local = str(shape.resolve())
-    given = None if shelf.is_private else os.environ.get("ASSAY_PUBLISHED_PATH")
-    seen_by_readers = f"{given}/releases/{shape.name}" if given else local
+    folder = _seen_by_readers(shelf)
+    seen_by_readers = f"{folder}/releases/{shape.name}" if folder else local
     shown = shelf.folder / "views.path"
     if shelf.file.exists() and shown.exists() and shown.read_text() == seen_by_readers:
         return
@@ -46,6 +46,19 @@ def write_views(shelf: Shelf, shape: Path, marts: list[str]) -> None:
     durable_rename(aside, shelf.file)
     with durable_file(shown) as file:
         file.write(seen_by_readers.encode())
+
+
+def _seen_by_readers(shelf: Shelf) -> str | None:
+    """The folder of a shelf under the path of readers, None where that is the one it has here.
+
+    Partners' folders are beside the one of all, as they are in a home.
+    """
+    given = os.environ.get("ASSAY_PUBLISHED_PATH")
+    if not given or shelf.is_private:
+        return None
+    if shelf.rows is None:
+        return given
+    return str(Path(given).parent / shelf.folder.parent.name / shelf.folder.name)
 
 
 def _mart_macro(shape: str) -> str:

@@ -24,14 +24,14 @@ Moment = date | datetime
 WIDTH = 800  # of a plot, in pixels; a page scales it
 _SPACING = 24
 _WIDEST_BAR = 64
-_VEGA_LITE = "6.4"
+VEGA_LITE = "6.4"
 _FORMATS = {"hour": "%d %b %H:%M", "day": "%d %b", "week": "%d %b", "month": "%b %Y"}
 _LABELS = {"hour": 8, "day": 12, "week": 12, "month": 9}  # that have room along a plot
 # Told apart by people who see few colours; each is dark enough on white.
-_COLOURS = ["#0a5c9e", "#c2410c", "#15803d", "#7e22ce", "#525252", "#a16207", "#be185d", "#0e7490"]
-_DASHES = [[1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [12, 4], [4, 4], [1, 3], [10, 2, 2, 2]]
+COLOURS = ["#0a5c9e", "#c2410c", "#15803d", "#7e22ce", "#525252", "#a16207", "#be185d", "#0e7490"]
+DASHES = [[1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [12, 4], [4, 4], [1, 3], [10, 2, 2, 2]]
 _FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
-_CONFIG = {
+CONFIG = {
     "font": _FONT,
     "background": "#ffffff",
     "view": {"stroke": None},
@@ -57,7 +57,7 @@ _CONFIG = {
         "columnPadding": 32,  # a reader's font may be wider than ours
     },
     "header": {"title": None, "labelFontSize": 13, "labelAnchor": "start", "labelLimit": 700},
-    "range": {"category": _COLOURS},
+    "range": {"category": COLOURS},
 }
 
 
@@ -97,10 +97,10 @@ def draw(figures: Figures, chart: Chart, number: str) -> Drawn | None:
         specification = _ranking(greatest, chart, measures[0])
     else:
         specification = _by_period(greatest, chart, measures, figures)
-    text = json.dumps({"config": _CONFIG, **specification})
-    svg = vl_convert.vegalite_to_svg(text, vl_version=_VEGA_LITE)
+    text = json.dumps({"config": CONFIG, **specification})
+    svg = vl_convert.vegalite_to_svg(text, vl_version=VEGA_LITE)
     return Drawn(
-        _embedded(svg, f"{chart.title}. The figures are in the table.", number), note.strip()
+        embedded(svg, f"{chart.title}. The figures are in the table.", number), note.strip()
     )
 
 
@@ -108,7 +108,7 @@ def _greatest(rows: list[Row], chart: Chart) -> tuple[list[Row], str]:
     """The rows of the greatest values of a series, and a note where there are others."""
     if not chart.series:
         return rows, ""
-    most = min(chart.top or len(_COLOURS), len(_COLOURS))
+    most = min(chart.top or len(COLOURS), len(COLOURS))
     totals: dict[str, float] = {}
     for row in rows:
         weight = row[chart.top_by or chart.y[0]] or 0
@@ -162,10 +162,10 @@ def _by_period(
     drawn["encoding"]["x"]["axis"]["title"] = f"{figures.columns[0].title.lower()} (UTC)"
     drawn["encoding"] |= {
         "y": _figure_axis(measures),
-        "color": by_line | {"scale": {"domain": lines, "range": _COLOURS}},
+        "color": by_line | {"scale": {"domain": lines, "range": COLOURS}},
     }
     if is_line:
-        drawn["encoding"]["strokeDash"] = by_line | {"scale": {"domain": lines, "range": _DASHES}}
+        drawn["encoding"]["strokeDash"] = by_line | {"scale": {"domain": lines, "range": DASHES}}
     data = drawn.pop("data")
     if not chart.facet:
         return {"data": data, "width": WIDTH, "height": 240, **drawn}
@@ -264,7 +264,7 @@ def _ranking(rows: list[Row], chart: Chart, measure: Measure) -> Specification:
         "padding": {"left": 5 + max(map(len, greatest)), "right": 40, "top": 5, "bottom": 5},
         "encoding": {"y": y, "x": _figure_axis([measure])},
         "layer": [
-            {"mark": {"type": "bar", "color": _COLOURS[0], "height": {"band": 0.7}}},
+            {"mark": {"type": "bar", "color": COLOURS[0], "height": {"band": 0.7}}},
             {
                 "mark": {"type": "text", "align": "left", "dx": 4, "fontSize": 12},
                 "encoding": {"text": text},
@@ -321,7 +321,7 @@ def _milliseconds(moment: Moment) -> int:
     return int(exact.timestamp() * 1000)
 
 
-def _embedded(svg: str, label: str, number: str) -> str:
+def embedded(svg: str, label: str, number: str) -> str:
     """An SVG as a part of a page: as wide as there is room, with ids of its own and a name."""
     svg = re.sub(r'id="(\w+)"', rf'id="{number}-\1"', svg)
     svg = re.sub(r"url\(#(\w+)\)", rf"url(#{number}-\1)", svg)

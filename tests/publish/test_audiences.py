@@ -160,15 +160,32 @@ def test_the_hash_is_that_of_gold(home: Home):
 def test_a_file_is_read_with_nothing_but_its_own_folder(
     home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """As a container has it that mounts the two, where the variable says."""
-    mounted = tmp_path / "mounted"
-    monkeypatch.setenv("ASSAY_PUBLISHED_PATH", str(mounted))
+    """As a container has it that mounts the two, beside where the variable says."""
+    monkeypatch.setenv("ASSAY_PUBLISHED_PATH", str(tmp_path / "mounted"))
     build(home)
     publish(home)
+    mounted = tmp_path / "partners" / "retail-01"
+    mounted.parent.mkdir()
     mounted.symlink_to((home.partners / "retail-01").rename(tmp_path / "alone"))
     file = home.partner_file("retail-01").rename(tmp_path / "alone.duckdb")
     home.path.rename(tmp_path / "elsewhere")
     assert len(read(file, "daily_claim_stats")) == 3
+
+
+def test_one_path_of_readers_serves_all_files(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """As one Metabase has it: a partner's file shows its own rows there, not the rows of all."""
+    monkeypatch.setenv("ASSAY_PUBLISHED_PATH", str(tmp_path / "seen" / "published"))
+    build(home)
+    publish(home)
+    (tmp_path / "seen").symlink_to(home.path.rename(tmp_path / "elsewhere"))
+    moved = Home(tmp_path / "seen")
+    of_all = read(moved.published_file, "daily_claim_stats")
+    for slug, own in hashes(moved).items():
+        rows = read(moved.partner_file(slug), "daily_claim_stats")
+        assert {row[0] for row in rows} == {own}
+        assert 0 < len(rows) < len(of_all)
 
 
 UNSAFE = ["../x", "a/b", "A", "a_b", "a b", "a--b", "-a", "a.b", "", "a" * 41, "ä", "a\n", "a'"]

@@ -1,0 +1,1 @@
+"""Dashboards and alerts of Metabase as files: checked offline, planned, applied."""
