@@ -20,11 +20,16 @@
     end
 {%- endmacro -%}
 
-{#- Which of ten bins a number is in, '0' to '9'; a decile belongs to the bin below it. -#}
+{#-
+    Which of ten bins a number is in, '0' to '9'; a decile belongs to the bin below it. The engines
+    interpolate by different formulas, so what differs in the last digits alone is the decile.
+-#}
 {%- macro decile_bin(value, deciles) -%}
     cast(
         {%- for decile in range(1, 10) %}
-        case when {{ value }} > {{ deciles }}.decile_{{ decile }} then 1 else 0 end{{ ' +' if not loop.last }}
+        case
+            when {{ value }} - {{ deciles }}.decile_{{ decile }} > 1e-12 * abs({{ value }}) then 1 else 0
+        end{{ ' +' if not loop.last }}
         {%- endfor %}
         as string
     )

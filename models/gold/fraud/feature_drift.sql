@@ -164,7 +164,10 @@ days as (
                 then true
         end as schema_conformant,
         replace(trim(judged.codes, ' '), ' ', ', ') as schema_violations,
-        case when delay_days.people >= {{ var('tail_subjects') }} then delay_percentiles.p95_hours end
+        case
+            when delay_days.people >= {{ var('tail_subjects') }}
+                then {{ rounded('delay_percentiles.p95_hours', 2) }}
+        end
             as label_delay_p95_hours
     from judged
     inner join delay_days on judged.decided_on = delay_days.decided_on
