@@ -201,9 +201,9 @@ feature_sizes as (
         feature_days.decisions,
         coalesce(reference_sizes.reference_days, 0) as reference_days,
         coalesce(reference_sizes.reference_decisions, 0) as reference_decisions,
-        feature_days.decisions - coalesce(filled_bins.current_rows, 0) as nulls,
+        feature_days.decisions - coalesce(filled_bins.current_rows, 0) as missing,
         coalesce(reference_sizes.reference_decisions, 0)
-        - coalesce(filled_bins.reference_rows, 0) as reference_nulls
+        - coalesce(filled_bins.reference_rows, 0) as reference_missing
     from feature_days
     left join reference_sizes on feature_days.week_start = reference_sizes.week_start
     left join filled_bins on {{ same('feature_days', 'filled_bins', ['decided_on', 'feature']) }}
@@ -225,8 +225,8 @@ all_bins as (
         decided_on,
         feature,
         '' as bin,
-        reference_nulls as reference_rows,
-        nulls as current_rows
+        reference_missing as reference_rows,
+        missing as current_rows
     from feature_sizes
 
 ),
@@ -309,7 +309,7 @@ shifts as (
         case
             when feature_sizes.reference_days >= {{ reference.at_least }}
                 then
-                    {{ ratio('feature_sizes.nulls', 'feature_sizes.decisions') }}
+                    {{ ratio('feature_sizes.missing', 'feature_sizes.decisions') }}
                     > coalesce(null_limits.null_limit, 1) + 1e-9
         end as null_rate_spike,
         reference_ranges.least,

@@ -207,9 +207,8 @@ FAULTS = {
     "another share of nothing": (r"0\.0001", "0.001"),
     "a decile belongs to the bin above": (r"(decile_\d) > 1e-12", r"\1 >= -1e-12"),
     "the day is in its reference": (r"decided_on < told_weeks.week_start", r"decided_on < '2099-01-01'"),
-    "nulls are no bin": ("nulls as current_rows", "0 as current_rows"),
-    "two deviations": (r"3 \* stddev_samp", "2 * stddev_samp"),
-    "the deviation of all": ("stddev_samp", "stddev_pop"),
+    "nulls are no bin": (r"\bmissing as current_rows", "0 as current_rows"),
+    "any null rate above the mean": (r"3 \* stddev_samp", "0 * stddev_samp"),
 }
 
 
