@@ -89,9 +89,7 @@ def test_what_breaks_the_schema_is_counted(
     assert (drift[f"{code}s"] > 0).sum() == 1
 
 
-def test_quiet_features_stay_quiet(
-    drift: pd.DataFrame, key: dict[str, Any], tell: Any
-) -> None:
+def test_quiet_features_stay_quiet(drift: pd.DataFrame, key: dict[str, Any], tell: Any) -> None:
     """A few of them are low by chance; none is more, and none is not as its schema says."""
     first = DEMO_END - timedelta(days=key["decisions"] // key["a_day"] - FIRST_TOLD)
     told = drift[drift.period_start >= pd.Timestamp(first.replace(tzinfo=None))]

@@ -51,6 +51,17 @@ def first_text_of(document: str, path: str) -> str:
     return f"list_item(json_texts(\"'{quoted}'\", ['{path}']), 1)"
 
 
+def fields_of(document: str) -> str:
+    """The fields of a JSON document, by name, each with its kind and text."""
+    quoted = document.replace('"', '\\"')
+    relation = f"\"(select 1 as id, '{quoted}' as document) as given\""
+    shown = "field_name || '=' || field_kind || coalesce(':' || field_text, '')"
+    return (
+        f"\"(select string_agg({shown}, ' ' order by field_name) from (\" "
+        f"~ json_fields({relation}, 'document', ['id']) ~ ') as fields)'"
+    )
+
+
 # What is called, and what it gives.
 CASES: list[tuple[str, Any]] = [
     ("iso_week(\"date '2026-05-03'\")", date(2026, 4, 27)),  # a Sunday
@@ -151,6 +162,13 @@ CASES: list[tuple[str, Any]] = [
     (first_text_of('{"b": 1}', "$.a"), None),
     (first_text_of('{"a": [{"b": "x"}]}', "$.a[0].b"), "x"),
     ("list_item(json_texts(\"'{}'\", ['$.a']), 2)", None),
+    (
+        fields_of('{"b": 1.50, "a": "x", "t": true, "n": null, "o": {"p": 1}, "l": [1], "e": ""}'),
+        "a=string:x b=number:1.5 e=string: l=array n=null o=object t=boolean:true",
+    ),
+    (fields_of('[{"a": 1}]'), None),
+    (fields_of("{}"), None),
+    (fields_of("no json"), None),
     ("valid_json(\"'[1]'\")", "[1]"),
     ("valid_json(\"'{'\")", None),
     ("valid_json(\"''\")", None),
