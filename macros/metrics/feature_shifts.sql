@@ -298,6 +298,8 @@ shifts as (
         feature_sizes.week_start,
         feature_sizes.feature,
         feature_sizes.reference_days,
+        reference_ranges.least,
+        reference_ranges.greatest,
         coalesce(reference_ranges.reference_people, 0) as reference_people,
         feature_sizes.reference_days >= {{ reference.at_least }} as has_reference,
         {%- for distance in ['psi', 'kl_divergence'] %}
@@ -311,9 +313,7 @@ shifts as (
                 then
                     {{ ratio('feature_sizes.missing', 'feature_sizes.decisions') }}
                     > coalesce(null_limits.null_limit, 1) + 1e-9
-        end as null_rate_spike,
-        reference_ranges.least,
-        reference_ranges.greatest
+        end as null_rate_spike
     from feature_sizes
     left join distances on {{ same('feature_sizes', 'distances', ['decided_on', 'feature']) }}
     left join null_limits

@@ -55,7 +55,7 @@ class Space:
 def kinds_of(dice: random.Random) -> dict[str, Callable[[], Value]]:
     """Ways to make a value, of which a feature has one in its reference and one of late."""
     return {
-        "even": lambda: dice.random(),
+        "even": dice.random,
         "bell": lambda: dice.gauss(-3, 10),
         "wide": lambda: dice.lognormvariate(0, 9),
         "tied": lambda: 0.1,

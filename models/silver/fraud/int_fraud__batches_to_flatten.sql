@@ -13,6 +13,12 @@ kept_decisions as (
 
 ),
 
+held as (
+
+    select distinct batch_id from {{ source('bronze', 'fraud_decisions') }}
+
+),
+
 kept as (
 
     select
@@ -42,8 +48,7 @@ to_flatten as (
         kept.batch_id,
         kept.landed_on
     from kept
-    inner join (select distinct batch_id from {{ source('bronze', 'fraud_decisions') }}) as held
-        on kept.batch_id = held.batch_id
+    inner join held on kept.batch_id = held.batch_id
     {%- if flattened %}
         left join flattened on kept.batch_id = flattened.batch_id
         where
