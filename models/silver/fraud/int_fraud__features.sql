@@ -6,7 +6,8 @@
 
 {%- set lines = ['event_id', 'batch_id', 'decided_on', 'subject_key'] %}
 
--- A decision has a row even without features: a batch is flattened once all of its are here.
+-- A decision has a row even without features, or where an erasure has emptied its line: a batch is
+-- flattened once all of its are here.
 with
 
 batches as (
@@ -38,7 +39,7 @@ sent as (
         coalesce(decisions.customer_key, decisions.device_key) as subject_key
     from decisions
     inner join batches on decisions.batch_id = batches.batch_id
-    inner join fraud_decisions
+    left join fraud_decisions
         on {{ same('decisions', 'fraud_decisions', ['batch_id', 'line_number', 'event_id']) }}
 
 ),

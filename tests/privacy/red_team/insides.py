@@ -195,6 +195,12 @@ PARTS_OF_CLAIMS_AND_PAYMENTS = {
         ("other_results", "verifications"),
     ],
     "gold.payments_hourly": [("refunded", "captured")],
+    "gold.feature_drift": [
+        ("null_rate * decisions", "decisions"),
+        ("range_violations", "decisions"),
+        ("type_violations", "decisions"),
+        ("unseen_decisions", "decisions"),
+    ],
     **{
         f"gold.{mart}": [
             (part, "decisions")
