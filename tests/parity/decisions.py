@@ -18,6 +18,13 @@ MERCHANTS = ["m1"] * 4 + ["m2", " m1 ", "ß", None]
 CATEGORIES = ["travel", "Travel ", "4711 1234", None]
 COUNTRIES = ["DE"] * 6 + ["de ", "ß", "XX", None]
 CURRENCIES = ["EUR"] * 8 + ["eur ", "JPY", "Euro", None]
+FEATURES = [
+    {"amount": 1.5, "mode": "Chip"},
+    '{"amount": 1}',
+    {"amount": 0.1, "mode": "İ", "is_new": True},
+    {"amount": "1.5", "mode": ["chip"], "Jo Doe": 1, "ß": 2},
+    None,
+]
 LATENCIES = [12.5, 13.5, 0.5, 20, 1e-9]
 
 
@@ -45,7 +52,7 @@ def decision(rng: random.Random, number: int) -> dict[str, Any]:
         "customer_id": rng.choice([f"u{number % PEOPLE}"] * 6 + [f" u{number % PEOPLE} ", None]),
         "amount_minor": rng.choice([0, 999, 10**12]),
         "currency": of.choice(CURRENCIES),
-        "features": rng.choice([{"amount": 1.5}, '{"amount": 1}', None]),
+        "features": rng.choice(FEATURES),
         "region": rng.choice(["EU", " eu-west1", "elsewhere", None]),
     }
 
