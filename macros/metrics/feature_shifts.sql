@@ -6,60 +6,12 @@
     reference alone. `sent` has the values, none of them null: a `number_value`, or a `word` that
     stands for all else. `expected` are features of which every day tells.
 
-    Numbers are in deciles of the reference with open ends, words each in a bin of their
-    own, and decisions without a value in another. `reference_ranges` and `reference_words` are what
-    the reference holds.
+    Numbers are in deciles of the reference with open ends, words each in a bin of their own, and
+    decisions without a value in another.
 -#}
 {%- macro feature_shifts(days, sent, expected) -%}
 {%- set reference = var('drift_reference') -%}
-{%- set deciles = [] -%}
-{%- for decile in range(1, 10) -%}
-    {%- do deciles.append({'name': 'decile_' ~ decile, 'input': 'number', 'fraction': decile / 10}) -%}
-{%- endfor -%}
-told_weeks as (
-
-    select distinct week_start from {{ days }} where is_told
-
-),
-
-reference_days as (
-
-    select
-        told_weeks.week_start,
-        {{ days }}.decided_on,
-        {{ days }}.decisions
-    from told_weeks
-    cross join {{ days }}
-    where
-        {{ days }}.decided_on >= told_weeks.week_start - {{ reference.days }}
-        and {{ days }}.decided_on < told_weeks.week_start
-
-),
-
-reference_sizes as (
-
-    select
-        week_start,
-        count(*) as reference_days,
-        cast(sum(decisions) as int64) as reference_decisions
-    from reference_days
-    group by week_start
-
-),
-
-reference_values as (
-
-    select
-        reference_days.week_start,
-        {{ sent }}.decided_on,
-        {{ sent }}.feature,
-        {{ sent }}.subject_key,
-        {{ sent }}.word,
-        {{ sent }}.number_value as number__value
-    from reference_days
-    inner join {{ sent }} on reference_days.decided_on = {{ sent }}.decided_on
-
-),
+{{ feature_reference(days, sent, expected) }}
 
 current_values as (
 
@@ -72,43 +24,6 @@ current_values as (
     from {{ days }} as told
     inner join {{ sent }} on told.decided_on = {{ sent }}.decided_on
     where told.is_told
-
-),
-
-reference_deciles as (
-
-    {{ percentiles_by('reference_values', ['week_start', 'feature'], deciles) }}
-
-),
-
-reference_ranges as (
-
-    select
-        week_start,
-        feature,
-        min(number__value) as least,
-        max(number__value) as greatest,
-        count(distinct subject_key) as reference_people
-    from reference_values
-    group by week_start, feature
-
-),
-
-reference_words as (
-
-    select distinct week_start, feature, word from reference_values where word is not null
-
-),
-
-known_features as (
-
-    select week_start, feature from reference_ranges
-    union distinct
-    select
-        told_weeks.week_start,
-        {{ expected }}.feature
-    from told_weeks
-    cross join {{ expected }}
 
 ),
 
@@ -254,40 +169,6 @@ distances as (
         {{ kl_divergence('reference_share', 'current_share') }} as kl_divergence
     from shares
     group by decided_on, feature
-
-),
-
--- A day on which nobody sent the feature is a day of nulls.
-reference_rates as (
-
-    select
-        known_features.week_start,
-        known_features.feature,
-        {{ ratio(
-            'reference_days.decisions - count(reference_values.feature)', 'reference_days.decisions'
-        ) }} as null_rate
-    from known_features
-    inner join reference_days on known_features.week_start = reference_days.week_start
-    left join reference_values
-        on
-            {{ same('known_features', 'reference_values', ['week_start', 'feature']) }}
-            and reference_days.decided_on = reference_values.decided_on
-    group by
-        known_features.week_start,
-        known_features.feature,
-        reference_days.decided_on,
-        reference_days.decisions
-
-),
-
-null_limits as (
-
-    select
-        week_start,
-        feature,
-        avg(null_rate) + 3 * stddev_samp(null_rate) as null_limit
-    from reference_rates
-    group by week_start, feature
 
 ),
 
