@@ -20,6 +20,8 @@ from typing import Any
 
 import numpy as np
 
+from loaders.demo.features import Features
+
 DAYS = 42
 DECISION_SHARE = 0.2  # decisions per event of `attempts`
 BUSY_HOURS = range(9, 19)
@@ -52,12 +54,14 @@ def write_decisions(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Write the demo files of decisions and outcomes, and return their parts of the answer key."""
     rng = np.random.Generator(np.random.PCG64([seed, 5]))
+    features = Features(seed)
     start, a_day = end - timedelta(days=DAYS), round(events * DECISION_SHARE / DAYS)
     kinds = [_kind(number) for number in range(a_day)]
     decisions, outcomes = [], []
     for day in range(DAYS):
         for number, kind in enumerate(kinds):
             decision = _decision(rng, day, number, a_day, kind, start)
+            decision["features"] |= features.of(day, number)
             decisions.append(decision)
             outcome = _outcome(decision, day, kind)
             if outcome and outcome["recorded_at"] < _time(end):
@@ -83,6 +87,7 @@ def write_decisions(
         "new_model_on": _day(start, NEW_MODEL_DAY),
         "released_days": [_day(start, day) for day in RELEASED_DAYS],
         "slow_day": _day(start, SLOW_DAY),
+        "features": features.planted([_day(start, day) for day in range(DAYS)]),
         **_write_files(rng, folder, FILES, decisions, PRODUCERS[0]),
     }
     of_outcomes = {

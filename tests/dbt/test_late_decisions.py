@@ -73,4 +73,4 @@ def test_any_order_gives_the_same_gold(demo: Demo, dice: random.Random, tmp_path
     expected, actual = all_rows(demo.home, tables), all_rows(home, tables)
     different = {table: len(rows ^ actual[table]) for table, rows in expected.items()}
     assert {table: number for table, number in different.items() if number} == {}
-    assert len(expected) == 5 and len(expected["gold.fraud_metrics"]) > 100
+    assert len(expected) == 7 and len(expected["gold.fraud_metrics"]) > 100

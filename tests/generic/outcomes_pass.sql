@@ -9,7 +9,8 @@ with
 
 {% set told_outcomes = {
     'claims': claim_outcomes(), 'decisions': decision_outcomes(), 'cohorts': cohort_outcomes(),
-    'contributions': contribution_outcomes(), 'rules': rule_outcomes()
+    'contributions': contribution_outcomes(), 'rules': rule_outcomes(),
+    'features': feature_outcomes(),
 }[outcomes] -%}
 {% for outcome, told in told_outcomes.items() -%}
 {%- set level = outcome ~ '_level' -%}

@@ -10,7 +10,7 @@ import random
 from typing import Any
 
 NUMBERS: list[Any] = [0.25, -0.125, "0.5", 1e-1, "high", None, True, {"a": 1}]
-FEATURES = ["amount"] * 4 + [" Amount ", "b.c", "seen on monday", "İ", "", None]
+NAMES = ["amount"] * 4 + [" Amount ", "b.c", "seen on monday", "İ", "", None]
 OWN: list[Any] = [{"velocity": 0.125, "b.c": -1}, {"velocity": "x", "no name": 1}, "[1]", None]
 
 PEOPLE, TRANSACTIONS = 200, 900
@@ -22,6 +22,13 @@ MERCHANTS = ["m1"] * 4 + ["m2", " m1 ", "ß", None]
 CATEGORIES = ["travel", "Travel ", "4711 1234", None]
 COUNTRIES = ["DE"] * 6 + ["de ", "ß", "XX", None]
 CURRENCIES = ["EUR"] * 8 + ["eur ", "JPY", "Euro", None]
+FEATURES = [
+    {"amount": 1.5, "mode": "Chip"},
+    '{"amount": 1}',
+    {"amount": 0.1, "mode": "İ", "is_new": True},
+    {"amount": "1.5", "mode": ["chip"], "Jo Doe": 1, "ß": 2},
+    None,
+]
 LATENCIES = [12.5, 13.5, 0.5, 20, 1e-9]
 
 
@@ -50,7 +57,7 @@ def decision(rng: random.Random, number: int) -> dict[str, Any]:
         "amount_minor": rng.choice([0, 999, 10**12]),
         "currency": of.choice(CURRENCIES),
         "feature_attributions": rng.choice(OWN),
-        "features": rng.choice([{"amount": 1.5}, '{"amount": 1}', None]),
+        "features": rng.choice(FEATURES),
         "region": rng.choice(["EU", " eu-west1", "elsewhere", None]),
     }
 
@@ -73,7 +80,7 @@ def attribution(rng: random.Random) -> dict[str, Any]:
     """The same of an explanation: names that are none, numbers as texts, what is no list."""
     contributions = [
         {"feature": name, "value": rng.choice(NUMBERS), "contribution": rng.choice(NUMBERS)}
-        for name in rng.sample(FEATURES, 4)
+        for name in rng.sample(NAMES, 4)
     ]
     rules = [
         {

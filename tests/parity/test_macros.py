@@ -70,6 +70,17 @@ ENTRIES = [
     (ELEMENT, "(select cast(null as string) as j)", "json_elements('d.j', 'f')", None),
 ]
 
+def fields_of(document: str) -> str:
+    """The fields of a JSON document, by name, each with its kind and text."""
+    quoted = document.replace('"', '\\"')
+    relation = f"\"(select 1 as id, '{quoted}' as document) as given\""
+    shown = "field_name || '=' || field_kind || coalesce(':' || field_text, '')"
+    return (
+        f"\"(select string_agg({shown}, ' ' order by field_name) from (\" "
+        f"~ json_fields({relation}, 'document', ['id']) ~ ') as fields)'"
+    )
+
+
 # What is called, and what it gives.
 CASES: list[tuple[str, Any]] = [
     ("iso_week(\"date '2026-05-03'\")", date(2026, 4, 27)),  # a Sunday
@@ -178,6 +189,13 @@ CASES: list[tuple[str, Any]] = [
     (first_text_of('{"b": 1}', "$.a"), None),
     (first_text_of('{"a": [{"b": "x"}]}', "$.a[0].b"), "x"),
     ("list_item(json_texts(\"'{}'\", ['$.a']), 2)", None),
+    (
+        fields_of('{"b": 1.50, "a": "x", "t": true, "n": null, "o": {"p": 1}, "l": [1], "e": ""}'),
+        "a=string:x b=number:1.5 e=string: l=array n=null o=object t=boolean:true",
+    ),
+    (fields_of('[{"a": 1}]'), None),
+    (fields_of("{}"), None),
+    (fields_of("no json"), None),
     ("valid_json(\"'[1]'\")", "[1]"),
     ("valid_json(\"'{'\")", None),
     ("valid_json(\"''\")", None),

@@ -368,6 +368,29 @@ FAULTS = {
         "update gold.fraud_cohorts set value_hash = 'v1:' || sha256('nobody') where rowid = "
         "(select min(rowid) from gold.fraud_cohorts where value_hash is not null)",
     ),
+    "a feature whose nulls are told alone": Fault(
+        "outcomes_pass",
+        "int_fraud__published_features",
+        "update silver.int_fraud__published_features set unseen_level = 9 where event_id = "
+        "(select min(event_id) from silver.int_fraud__published_features where unseen_level > 0)",
+    ),
+    "a word that few have": Fault(
+        "cells_have_people",
+        "int_fraud__published_features",
+        "update silver.int_fraud__published_features set told_word = unseen_word "
+        "where unseen_word is not null",
+    ),
+    "a feature that has one more": Fault(
+        "k_anonymous",
+        "feature_drift",
+        "update gold.feature_drift set decisions = decisions + 1 where rowid = 0",
+    ),
+    "the latest of few labels": Fault(
+        "percentiles_have_people",
+        "feature_drift",
+        "update gold.feature_drift set label_delay_p95_hours = 1 "
+        "where label_delay_p95_hours is null",
+    ),
     "money that nobody accounts for": Fault(
         "assert_every_money_event_is_counted_or_quarantined",
         "",

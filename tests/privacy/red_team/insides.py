@@ -204,6 +204,12 @@ PARTS_OF_CLAIMS_AND_PAYMENTS = {
             "fired_with_others",
         )
     ],
+    "gold.feature_drift": [
+        ("null_rate * decisions", "decisions"),
+        ("range_violations", "decisions"),
+        ("type_violations", "decisions"),
+        ("unseen_decisions", "decisions"),
+    ],
     **{
         f"gold.{mart}": [
             (part, "decisions")
