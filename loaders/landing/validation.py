@@ -324,6 +324,10 @@ class _Builder:
             if held:
                 is_json = " or ".join(held)
                 yield f"{casts.holds_no_number(name)} and ({is_json})", "payload_malformed "
+            if column.json:
+                kind = quote({"object": "OBJECT", "list": "ARRAY"}[column.json])
+                is_kind = f"json_valid({name}) and json_type({name}) = {kind}"
+                yield f"{is_sent} and not ({is_kind})", f"schema_violation {place}"
         if column.accepted:
             words = ", ".join(quote(word) for word in column.accepted)
             yield f"{name} not in ({words})", f"schema_violation {place}"

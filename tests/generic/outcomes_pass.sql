@@ -8,7 +8,8 @@
 with
 
 {% set told_outcomes = {
-    'claims': claim_outcomes(), 'decisions': decision_outcomes(), 'cohorts': cohort_outcomes()
+    'claims': claim_outcomes(), 'decisions': decision_outcomes(), 'cohorts': cohort_outcomes(),
+    'experiments': experiment_outcomes()
 }[outcomes] -%}
 {% for outcome, told in told_outcomes.items() -%}
 {%- set level = outcome ~ '_level' -%}
