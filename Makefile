@@ -34,6 +34,7 @@ demo: setup ## Land demo events, build, publish, and show what came of them
 	@$(BIN)/assay land claim_events $(HOME_DIR)/demo/claim_events-*
 	@$(BIN)/assay land fraud_decisions $(HOME_DIR)/demo/fraud_decisions-*
 	@$(BIN)/assay land fraud_outcomes $(HOME_DIR)/demo/fraud_outcomes-*
+	@$(BIN)/assay land experiments $(HOME_DIR)/demo/experiments-*
 	@$(BIN)/assay land data_subject_requests $(HOME_DIR)/demo/data_subject_requests-*
 	@$(BIN)/assay land fx_rates $(HOME_DIR)/demo/fx_rates-*
 	@$(BIN)/assay refresh

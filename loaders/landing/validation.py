@@ -326,8 +326,8 @@ class _Builder:
                 yield f"{casts.holds_no_number(name)} and ({is_json})", "payload_malformed "
             if column.json:
                 kind = quote({"object": "OBJECT", "list": "ARRAY"}[column.json])
-                is_kind = f"json_valid({name}) and json_type({name}) = {kind}"
-                yield f"{is_sent} and not ({is_kind})", f"schema_violation {place}"
+                sent_kind = f"case when json_valid({name}) then json_type({name}) end"
+                yield f"{is_sent} and {sent_kind} is distinct from {kind}", f"schema_violation {place}"
         if column.accepted:
             words = ", ".join(quote(word) for word in column.accepted)
             yield f"{name} not in ({words})", f"schema_violation {place}"
