@@ -120,7 +120,8 @@ tested as (
 
     select
         *,
-        greatest(0e0, {{ students_t_cdf('score', 'freedom') }}) as p_value
+        -- Beyond all digits it may be below 0.
+        abs({{ students_t_cdf('score', 'freedom') }}) as p_value
     from scored
 
 ),

@@ -123,12 +123,13 @@ scored as (
 
 ),
 
+-- Beyond all digits a p-value may be below 0.
 tested as (
 
     select
         *,
         {%- for scale in ['absolute', 'relative'] %}
-            greatest(0e0, 2 * {{ students_t_cdf(scale ~ '_score', scale ~ '_freedom') }})
+            abs(2 * {{ students_t_cdf(scale ~ '_score', scale ~ '_freedom') }})
                 as {{ scale }}_p_value
             {%- if not loop.last %},{% endif %}
         {%- endfor %}
