@@ -177,7 +177,7 @@ class Shown:
             of_variant[row["subject_key"]].append(row)
 
     def _rows(self, database: Any, relation: str, keys: tuple[str, ...]) -> Rows:
-        found = database.execute(f"from {relation}").to_arrow_table().to_pylist()
+        found = database.sql(f"from {relation}").to_arrow_table().to_pylist()
         rows = {tuple(row[key] for key in keys): row for row in found}
         assert len(rows) == len(found)
         return rows
@@ -357,7 +357,7 @@ def test_guardrails_are_tested_as_by_scipy(shown: Shown) -> None:
 
 
 def test_what_follows_is_by_the_rules(shown: Shown) -> None:
-    """No winner where traffic went wrong or a guardrail broke; of those that are better, the best."""
+    """No winner where traffic went wrong or a guardrail broke; else the best that is better."""
     winners = set()
     for name in {key[0] for key in shown.arms}:
         arms = {key[1]: row for key, row in shown.arms.items() if key[0] == name}
