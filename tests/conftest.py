@@ -146,7 +146,8 @@ def build_demo(home: Home) -> None:
     folder = home.path / "demo"
     write_demo(folder, DEMO_EVENTS, 7, DEMO_END)
     tables = ("attempts", "deposit_attempts", "platform_events", "claim_events", "fx_rates")
-    for table in (*tables, "data_subject_requests", "fraud_decisions", "fraud_outcomes", "experiments"):
+    tables = (*tables, "fraud_decisions", "fraud_outcomes", "experiments")
+    for table in (*tables, "data_subject_requests"):
         for file in sorted(folder.glob(f"{table}-*")):
             land_file(home, table, file)
     run_dbt(home, "build", DBT_EXCLUDE_RESOURCE_TYPES="", ASSAY_DOMAINS="")

@@ -1,7 +1,7 @@
 """Demo experiments on decisions: who is in which variant, and how each was set up.
 
 What becomes of a decision is not changed: effects are planted by who is in a variant, so many of
-the customers of each kind. A customer is always of one kind. Planted, each with its place in the key:
+the customers of each kind. A customer is always of one kind. Planted, and told by the key:
 
 - a variant that wins by recall, and one beside it that breaches its guardrail;
 - a variant that loses by precision;

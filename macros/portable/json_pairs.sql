@@ -20,10 +20,10 @@
 {%- endmacro -%}
 
 {%- macro bigquery__json_pairs(document) -%}
-    (
-        select
+    unnest(array(
+        select as struct
             trim(pair_path, '"') as pair_name,
             json_value(safe.parse_json({{ document }})[trim(pair_path, '"')]) as pair_value
         from unnest(json_keys(safe.parse_json({{ document }}), 1)) as pair_path
-    ) as pairs
+    )) as pairs
 {%- endmacro -%}

@@ -69,6 +69,7 @@ REQUIRED = {
         "total_latency_ms",
     },
     "fraud_outcomes": {"event_id", "transaction_id", "recorded_at"},
+    "experiments": {"experiment_id", "name", "status", "start_date"},
     "data_subject_requests": {"request_id", "kind", "status", "updated_at"},
     "dead_letters": {
         "dead_letter_id",

@@ -23,6 +23,7 @@ EVENTS_OF_THE_PRODUCT = [
 ]
 CLAIMS = ["claim_events-01.jsonl", "claim_events-02.jsonl", "data_subject_requests-01.jsonl"]
 DECISIONS = [f"fraud_{what}-0{n}.jsonl" for what in ("decisions", "outcomes") for n in (1, 2)]
+EXPERIMENTS = ["experiments-01.jsonl"]
 RATES = ["fx_rates-01.csv"]
 EU = {"DE", "FR", "ES", "PT", "PL", "IT", "NL", "AT", "BE", "IE", "SE"}
 STATUSES = {"success", "error", "test", "multi_account", "blocked"}
@@ -107,6 +108,7 @@ def test_same_arguments_same_bytes(folder, key, tmp_path):
         *DEPOSITS,
         *DECISIONS,
         *RATES,
+        *EXPERIMENTS,
         *EVENTS_OF_THE_PRODUCT,
     ]
     for path in tmp_path.iterdir():

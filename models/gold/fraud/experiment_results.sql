@@ -16,6 +16,7 @@
 {%- endfor -%}
 {%- set upper = '1 - ' ~ var('experiment_alpha') ~ ' / 2e0' %}
 
+-- Which days are made anew, {{ ref('int_fraud__published_experiments') }} says.
 with
 
 arms as (
