@@ -106,9 +106,9 @@ def test_same_arguments_same_bytes(folder, key, tmp_path):
         *FILES,
         *CLAIMS,
         *DEPOSITS,
+        *EXPERIMENTS,
         *DECISIONS,
         *RATES,
-        *EXPERIMENTS,
         *EVENTS_OF_THE_PRODUCT,
     ]
     for path in tmp_path.iterdir():

@@ -350,6 +350,16 @@ FAULTS = {
         "update gold.fraud_cohorts set value_hash = 'v1:' || sha256('nobody') where rowid = "
         "(select min(rowid) from gold.fraud_cohorts where value_hash is not null)",
     ),
+    "a variant that has one more": Fault(
+        "k_anonymous",
+        "experiment_results",
+        "update gold.experiment_results set decisions = decisions + 1 where rowid = 0",
+    ),
+    "a guardrail of nobody": Fault(
+        "k_anonymous",
+        "experiment_guardrails",
+        "update gold.experiment_guardrails set variant_id = 'nobody' where rowid = 0",
+    ),
     "money that nobody accounts for": Fault(
         "assert_every_money_event_is_counted_or_quarantined",
         "",
