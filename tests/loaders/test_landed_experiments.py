@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import bronze_rows
+from landed import bronze_rows
 
 from loaders.home import Home
 from loaders.landing.batches import land_file
