@@ -35,6 +35,7 @@ demo: setup ## Land demo events, build, publish, and show what came of them
 	@$(BIN)/assay land fraud_decisions $(HOME_DIR)/demo/fraud_decisions-*
 	@$(BIN)/assay land fraud_outcomes $(HOME_DIR)/demo/fraud_outcomes-*
 	@$(BIN)/assay land fraud_attributions $(HOME_DIR)/demo/fraud_attributions-*
+	@$(BIN)/assay land experiments $(HOME_DIR)/demo/experiments-*
 	@$(BIN)/assay land data_subject_requests $(HOME_DIR)/demo/data_subject_requests-*
 	@$(BIN)/assay land fx_rates $(HOME_DIR)/demo/fx_rates-*
 	@$(BIN)/assay refresh

@@ -147,6 +147,7 @@ def build_demo(home: Home) -> None:
     write_demo(folder, DEMO_EVENTS, 7, DEMO_END)
     tables = ("attempts", "deposit_attempts", "platform_events", "claim_events", "fx_rates")
     tables += ("data_subject_requests", "fraud_decisions", "fraud_outcomes", "fraud_attributions")
+    tables += ("experiments",)
     for table in tables:
         for file in sorted(folder.glob(f"{table}-*")):
             land_file(home, table, file)

@@ -64,7 +64,8 @@ class Column:
     """One field of a bronze table.
 
     `structured` columns are text that may also be sent as an object or a list, which is then kept
-    as its JSON text. `unknown` is the word a vocabulary column takes for a spelling that the
+    as its JSON text; with `json`, it must be an `object` or a `list`, also where it comes as text.
+    `unknown` is the word a vocabulary column takes for a spelling that the
     vocabulary does not list; without it such a row is refused. `set_by` is `landing` where the
     value does not come from the sender. `required_unless` names another column and its values with
     which this one may be absent. `since` is the version of Assay that first wrote a column
@@ -83,6 +84,7 @@ class Column:
     min: float | None = None
     max: float | None = None
     structured: bool = False
+    json: str | None = None
     aliases: tuple[str, ...] = ()
     set_by: str | None = None
     since: str | None = None

@@ -167,6 +167,7 @@ RULES: dict[str, Callable[[Any, Any], str | None]] = {
     "min": _unless(lambda old, new: new is None or (old is not None and new < old), _NARROWED),
     "max": _unless(lambda old, new: new is None or (old is not None and new > old), _NARROWED),
     "structured": _unless(lambda _, new: bool(new), "keep it: senders send objects"),
+    "json": _unless(lambda _, new: new is None, "keep it as it is, and let silver demand it"),
     "aliases": _aliased,
     "set_by": lambda _old, _new: "add a column: who sets it is part of what it means",
     "since": lambda _old, _new: "keep the version: files are checked by it",

@@ -41,6 +41,7 @@ COLUMN_META: dict[str, Any] = {
         "min": {"type": "number"},
         "max": {"type": "number"},
         "structured": _FLAG,
+        "json": {"enum": ["object", "list"]},
         "aliases": _WORDS,
         "set_by": {"enum": ["landing"]},
         "since": {"type": "string", "pattern": r"^[0-9]+\.[0-9]+\.[0-9]+$"},
@@ -189,6 +190,8 @@ def _contradictions(column: dict[str, Any]) -> Iterator[str]:
                 yield f"{key} is for strings, not for {data_type}."
     if meta.get("min", float("-inf")) > meta.get("max", float("inf")):
         yield "min is greater than max, so that no value is accepted."
+    if "json" in meta and not meta.get("structured"):
+        yield "has json, and is not structured. Say structured: true."
     if "accepted" in meta and "vocabulary" in meta:
         yield "has a vocabulary and accepted words. Keep one."
     if meta.get("required") and "required_unless" in meta:

@@ -8,8 +8,10 @@ from typing import Any, TypedDict
 from loaders.demo.attempts import write_attempts
 from loaders.demo.attributions import write_attributions
 from loaders.demo.claims import write_claims, write_requests
+from loaders.demo.decisions import DAYS as DECISION_DAYS
 from loaders.demo.decisions import write_decisions
 from loaders.demo.deposits import write_deposits
+from loaders.demo.experiments import write_experiments
 from loaders.demo.platform_events import write_platform_events
 
 ANSWER_KEY = "answer_key.json"
@@ -30,6 +32,7 @@ class DemoKey(TypedDict):
     fraud_decisions: dict[str, Any]
     fraud_outcomes: dict[str, Any]
     fraud_attributions: dict[str, Any]
+    experiments: dict[str, Any]
 
 
 def write_demo(folder: Path, events: int, seed: int, end: datetime) -> DemoKey:
@@ -57,6 +60,7 @@ def write_demo(folder: Path, events: int, seed: int, end: datetime) -> DemoKey:
         fraud_decisions=decisions,
         fraud_outcomes=outcomes,
         fraud_attributions=write_attributions(folder),
+        experiments=write_experiments(folder, end.astimezone(UTC), DECISION_DAYS),
     )
     text = json.dumps(key, indent=2, ensure_ascii=False) + "\n"
     (folder / ANSWER_KEY).write_text(text, encoding="utf-8", newline="\n")

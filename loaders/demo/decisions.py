@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from loaders.demo.experiments import assignments, experiment_of
 from loaders.demo.features import Features
 
 DAYS = 42
@@ -57,12 +58,14 @@ def write_decisions(
     features = Features(seed)
     start, a_day = end - timedelta(days=DAYS), round(events * DECISION_SHARE / DAYS)
     kinds = [_kind(number) for number in range(a_day)]
+    variants = assignments(a_day, a_day * CUSTOMER_DAYS, _kind)
     decisions, outcomes = [], []
     for day in range(DAYS):
         for number, kind in enumerate(kinds):
             decision = _decision(rng, day, number, a_day, kind, start)
             decision["features"] |= features.of(day, number)
-            decisions.append(decision)
+            customer = _customer(day, number, a_day)
+            decisions.append(decision | experiment_of(day, variants[customer]))
             outcome = _outcome(decision, day, kind)
             if outcome and outcome["recorded_at"] < _time(end):
                 outcomes.append(outcome)
@@ -110,12 +113,16 @@ def _kind(number: int) -> str:
     return "passed_honest"
 
 
+def _customer(day: int, number: int, a_day: int) -> int:
+    return (day * a_day + number) % (a_day * CUSTOMER_DAYS)
+
+
 def _decision(
     rng: np.random.Generator, day: int, number: int, a_day: int, kind: str, start: datetime
 ) -> Event:
     """One decision. Who makes it has an id of its own for everything."""
     name = f"{day}-{number}"
-    customer = (day * a_day + number) % (a_day * CUSTOMER_DAYS)
+    customer = _customer(day, number, a_day)
     hour = BUSY_HOURS[number % len(BUSY_HOURS)]
     at = start + timedelta(days=day, hours=hour, seconds=int(rng.integers(0, 3_600)))
     is_held = kind.startswith("held")

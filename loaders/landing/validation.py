@@ -324,6 +324,11 @@ class _Builder:
             if held:
                 is_json = " or ".join(held)
                 yield f"{casts.holds_no_number(name)} and ({is_json})", "payload_malformed "
+            if column.json:
+                kind = quote({"object": "OBJECT", "list": "ARRAY"}[column.json])
+                sent_kind = f"case when json_valid({name}) then json_type({name}) end"
+                is_other = f"{sent_kind} is distinct from {kind}"
+                yield f"{is_sent} and {is_other}", f"schema_violation {place}"
         if column.accepted:
             words = ", ".join(quote(word) for word in column.accepted)
             yield f"{name} not in ({words})", f"schema_violation {place}"

@@ -76,6 +76,8 @@ def sent_by(dice: random.Random) -> Sent:
                     "channel": "web",
                     "country": "DE",
                     "currency": "EUR",
+                    "experiment_id": None,
+                    "variant_id": None,
                     "is_fraud": None,
                     "is_chargeback": None,
                     "decided_at": at,
@@ -94,6 +96,8 @@ def sent_by(dice: random.Random) -> Sent:
                         "is_chargeback": dice.choice((True, None)) if is_fraud else None,
                         "false_positive_cost_minor": dice.choice((None, 500)),
                         "overridden_decision": dice.choice((None, "approved", "review")),
+                        "is_authorized": None,
+                        "is_converted": dice.choice((True, False, None)),
                         "recorded_at": at + late,
                     }
                 )

@@ -31,6 +31,7 @@ FRAGMENTS = {
     "cdf": "{{ normal_cdf('z') }}",
     "quantile": "{{ normal_quantile('p') }}",
     "t_cdf": "{{ students_t_cdf('t', 'df') }}",
+    "t_quantile": "{{ students_t_quantile('p', 'df') }}",
     "chi_square_tail": "{{ chi_square_tail('x', 'df') }}",
     "holm": "with {{ holm_corrected('tests', ['family'], 'corrected') }} "
     "last as (select * from corrected) select number, adjusted_p_value from last order by number",
@@ -192,6 +193,25 @@ def test_t_and_chi_square_are_those_of_scipy(dice: random.Random) -> None:
     k = [dice.choice((1, 2, 3, 4, 7, 12, 30, 99, 200)) for _ in x]
     agree(computed("chi_square_tail", x=x, df=k), list(stats.chi2.sf(x, k)))
     agree(computed("chi_square_tail", x=[1.0, 1.0, None], df=[2.5, 201, 1]), [None] * 3)
+
+
+def test_the_quantile_of_t_is_that_of_scipy(dice: random.Random) -> None:
+    """To 1e-8 of its value, at the edges of what it is for and within; null beyond."""
+    p = [0.975, 0.005, 0.995, 0.5, 0.995, 0.5000001]
+    p += [dice.uniform(0.005, 0.995) for _ in range(20 * DATA_SETS)]
+    df = [5.0, 5.0, 5.0, 7.5, 1e9, 30.0]
+    df += [dice.choice((5, 5.3, 9, 17.7, 60, 999.5, 1e6)) * dice.uniform(1, 2) for _ in p[6:]]
+    found = computed("t_quantile", p=p, df=df)
+    for here, there in zip(found, stats.t.ppf(p, df), strict=True):
+        assert here == pytest.approx(there, rel=CLOSE, abs=1e-12)
+    beyond = computed("t_quantile", p=[0.004, 0.996, 0.9, None, 0.9], df=[9, 9, 4.9, 9, None])
+    agree(beyond, [None] * 5)
+    unmended = sql()["t_quantile"].replace("3.141592653589793 / 32", "3.1 / 32")
+    assert unmended != sql()["t_quantile"]
+    with sandbox() as database:
+        database.execute("create table given as select 0.99 as p, 5e0 as df")
+        ((value,),) = database.execute(f"select {unmended} from given").fetchall()
+    assert abs(value / stats.t.ppf(0.99, 5) - 1) > CLOSE
 
 
 @pytest.mark.parametrize(

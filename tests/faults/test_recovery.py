@@ -53,7 +53,8 @@ def rows_of(home: Home) -> dict[str, list[tuple]]:
         tables = warehouse.execute(
             "select schema_name || '.' || table_name from duckdb_tables() where "
             # what ran since, and how it is now
-            "schema_name = 'gold' and table_name not in ('pipeline_health', 'system_health_hourly') "
+            "schema_name = 'gold' "
+            "and table_name not in ('pipeline_health', 'system_health_hourly') "
             "or table_name like 'stg%' or table_name like '%_published_%'"
         ).fetchall()
         rows = {}

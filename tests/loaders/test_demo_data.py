@@ -24,6 +24,7 @@ EVENTS_OF_THE_PRODUCT = [
 CLAIMS = ["claim_events-01.jsonl", "claim_events-02.jsonl", "data_subject_requests-01.jsonl"]
 DECISIONS = [f"fraud_{what}-0{n}.jsonl" for what in ("decisions", "outcomes") for n in (1, 2)]
 DECISIONS += ["fraud_attributions-01.jsonl"]
+EXPERIMENTS = ["experiments-01.jsonl"]
 RATES = ["fx_rates-01.csv"]
 EU = {"DE", "FR", "ES", "PT", "PL", "IT", "NL", "AT", "BE", "IE", "SE"}
 STATUSES = {"success", "error", "test", "multi_account", "blocked"}
@@ -106,6 +107,7 @@ def test_same_arguments_same_bytes(folder, key, tmp_path):
         *FILES,
         *CLAIMS,
         *DEPOSITS,
+        *EXPERIMENTS,
         *DECISIONS,
         *RATES,
         *EVENTS_OF_THE_PRODUCT,

@@ -70,6 +70,7 @@ ENTRIES = [
     (ELEMENT, "(select cast(null as string) as j)", "json_elements('d.j', 'f')", None),
 ]
 
+
 def fields_of(document: str) -> str:
     """The fields of a JSON document, by name, each with its kind and text."""
     quoted = document.replace('"', '\\"')
@@ -79,6 +80,14 @@ def fields_of(document: str) -> str:
         f"\"(select string_agg({shown}, ' ' order by field_name) from (\" "
         f"~ json_fields({relation}, 'document', ['id']) ~ ') as fields)'"
     )
+
+
+def joined(macro: str, document: str, column: str, *names: str) -> str:
+    """A column of what a macro makes of a JSON document, as one text."""
+    quoted = document.replace('"', '\\"')
+    arguments = ", ".join([f"\"'{quoted}'\"", *(f"'{name}'" for name in names)])
+    ordered = f"string_agg({column}, \\'|\\' order by {column})"
+    return f"'(select {ordered} from ' ~ {macro}({arguments}) ~ ')'"
 
 
 # What is called, and what it gives.
@@ -146,6 +155,15 @@ CASES: list[tuple[str, Any]] = [
     (f"rounded(normal_quantile('{float64(1e-10)}'), 8)", -6.36134090),
     (f"rounded(students_t_cdf('{float64(2)}', '{float64(5)}'), 8)", 0.94903026),
     (f"rounded(students_t_cdf('{float64(-1)}', '{float64(1)}'), 8)", 0.25),
+    (f"rounded(students_t_quantile('{float64(0.975)}', '{float64(9)}'), 8)", 2.26215716),
+    (f"rounded(students_t_quantile('{float64(0.025)}', '{float64(30)}'), 8)", -2.04227246),
+    (f"students_t_quantile('{float64(0.975)}', '{float64(4)}')", None),
+    (f"rounded(satterthwaite('{float64(2)}', '11', '{float64(1)}', '5'), 8)", 13.84615385),
+    (joined("json_items", '[{"b":1}, "x", 7]', "item", "item"), '"x"|7|{"b":1}'),
+    (joined("json_items", '{"b":1}', "item", "item"), None),
+    (joined("json_pairs", '{"a.b": 5.5, "c": "7"}', "pair_name"), "a.b|c"),
+    (joined("json_pairs", '{"a.b": 5.5, "c": "7", "d": [1]}', "pair_value"), "5.5|7"),
+    (joined("json_pairs", "{}", "pair_name"), None),
     (f"rounded(chi_square_tail('{float64(3.84)}', '1'), 8)", 0.05004352),
     (f"rounded(chi_square_tail('{float64(5.99)}', '2'), 8)", 0.05003663),
     ("rounded(two_proportions_z('40', '50', '20', '50'), 8)", 4.08248290),

@@ -380,7 +380,7 @@ FAULTS = {
         "update silver.int_fraud__published_features set told_word = unseen_word "
         "where unseen_word is not null",
     ),
-    "a feature that has one more": Fault(
+    "a day of a feature that has one more": Fault(
         "k_anonymous",
         "feature_drift",
         "update gold.feature_drift set decisions = decisions + 1 where rowid = 0",
@@ -390,6 +390,16 @@ FAULTS = {
         "feature_drift",
         "update gold.feature_drift set label_delay_p95_hours = 1 "
         "where label_delay_p95_hours is null",
+    ),
+    "a variant that has one more": Fault(
+        "k_anonymous",
+        "experiment_results",
+        "update gold.experiment_results set decisions = decisions + 1 where rowid = 0",
+    ),
+    "a guardrail of nobody": Fault(
+        "k_anonymous",
+        "experiment_guardrails",
+        "update gold.experiment_guardrails set variant_id = 'nobody' where rowid = 0",
     ),
     "money that nobody accounts for": Fault(
         "assert_every_money_event_is_counted_or_quarantined",

@@ -5,7 +5,8 @@
 {%- set is_landed = utc_day('ingested_at') ~ " <= date '" ~ day ~ "'" if day else 'true' -%}
 {%- set positives = "'" ~ var('fraud_positives') | join("', '") ~ "'" -%}
 {%- set properties = [
-    'is_fraud', 'is_chargeback', 'false_positive_cost_minor', 'overridden_decision',
+    'is_fraud', 'is_chargeback', 'is_authorized', 'is_converted',
+    'false_positive_cost_minor', 'overridden_decision',
 ] %}
 
 with
@@ -43,6 +44,8 @@ said as (
         batch_id,
         is_fraud,
         is_chargeback,
+        is_authorized,
+        is_converted,
         false_positive_cost_minor,
         overridden_decision,
         recorded_at
@@ -54,6 +57,8 @@ said as (
         batch_id,
         is_fraud,
         is_chargeback,
+        cast(null as bool) as is_authorized,
+        cast(null as bool) as is_converted,
         cast(null as int64) as false_positive_cost_minor,
         cast(null as string) as overridden_decision,
         ingested_at as recorded_at
@@ -84,10 +89,11 @@ known as (
     select
         transaction_key,
         string_agg(distinct batch_id, '+' order by batch_id) as batch_id,
-        max(case when is_fraud_place = 1 then cast(is_fraud as int64) end) = 1 as is_fraud,
-        max(case when is_chargeback_place = 1 then cast(is_chargeback as int64) end) = 1
-            as is_chargeback,
-        {%- for property in properties[2:] %}
+        {%- for property in properties[:4] %}
+            max(case when {{ property }}_place = 1 then cast({{ property }} as int64) end) = 1
+                as {{ property }},
+        {%- endfor %}
+        {%- for property in properties[4:] %}
             max(case when {{ property }}_place = 1 then {{ property }} end) as {{ property }},
         {%- endfor %}
         min(case when is_fraud is not null then recorded_at end) as labelled_at
@@ -132,6 +138,8 @@ judged as (
         known.labelled_at,
         known.false_positive_cost_minor as cost_sent,
         known.overridden_decision,
+        known.is_authorized,
+        known.is_converted,
         known.is_fraud as reported_fraud,
         aged.decision in ({{ positives }}) as is_positive,
         coalesce(known.is_chargeback, false) as was_charged_back,
@@ -192,10 +200,14 @@ known_decisions as (
         model_latency_ms,
         rule_latency_ms,
         total_latency_ms,
+        experiment_id,
+        variant_id,
 
         -- what came of it
         label_kind,
         overridden_decision,
+        is_authorized,
+        is_converted,
         decided_at,
         was_fraud as is_fraud,
         was_charged_back as is_chargeback,

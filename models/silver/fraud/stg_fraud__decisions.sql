@@ -55,6 +55,8 @@ typed as (
         final_score,
         coalesce({{ plain_version('model_version') }}, 'unknown') as model_version,
         coalesce({{ plain_version('rule_version') }}, 'unknown') as rule_version,
+        {{ plain_version('experiment_id') }} as experiment_id,
+        {{ plain_version('variant_id') }} as variant_id,
         model_provider,
         {{ spelling('merchant_category') }} as merchant_category,
         channel,
@@ -111,6 +113,10 @@ pseudonymized as (
         model_latency_ms,
         rule_latency_ms,
         total_latency_ms,
+
+        -- as part of which experiment
+        experiment_id,
+        variant_id,
 
         -- on what
         merchant_word as merchant_category,

@@ -43,6 +43,8 @@ typed as (
         chargeback_occurred as is_chargeback,
         false_positive_cost_minor,
         overridden_decision,
+        authorized as is_authorized,
+        converted as is_converted,
         {{ squeezed('region') }} as region,
         {{ utc_timestamp('recorded_at') }} as recorded_at,
         {{ utc_timestamp('ingested_at') }} as ingested_at
@@ -66,6 +68,8 @@ pseudonymized as (
         is_chargeback,
         false_positive_cost_minor,
         overridden_decision,
+        is_authorized,
+        is_converted,
         region,
 
         -- times
