@@ -101,11 +101,11 @@ described as (
         expected.least as expected_least,
         expected.greatest as expected_greatest,
         expected.is_required,
-        expected.feature is not null as is_expected,
-        shifts.has_reference and shifts.reference_people > 0 as has_reference_values,
         shifts.least,
         shifts.greatest,
-        shifts.reference_people
+        shifts.reference_people,
+        expected.feature is not null as is_expected,
+        shifts.has_reference and shifts.reference_people > 0 as has_reference_values
     from decided
     inner join shifts on decided.decided_on = shifts.decided_on
     left join sent
