@@ -80,11 +80,21 @@
     end
 {%- endmacro -%}
 
-{#- A polynomial of x, its coefficients from that of x to the 0. -#}
+{#-
+    A polynomial of x, its coefficients from that of x to the 0. Neighbours are added first, after
+    Estrin: a sum of eight is nested three deep and not seven, which readers of GoogleSQL bear.
+-#}
 {%- macro polynomial(x, coefficients) -%}
-    {%- set built = namespace(sql=coefficients | last) -%}
-    {%- for coefficient in coefficients[:-1] | reverse -%}
-        {%- set built.sql = '(' ~ built.sql ~ ' * ' ~ x ~ ' + ' ~ coefficient ~ ')' -%}
+    {%- set state = namespace(terms=coefficients, power=x) -%}
+    {%- for _ in range(6) if state.terms | length > 1 -%}
+        {%- set pairs = [] -%}
+        {%- for pair in state.terms | batch(2) -%}
+            {%- do pairs.append(
+                '(' ~ pair[0] ~ ' + ' ~ state.power ~ ' * ' ~ pair[1] ~ ')' if pair | length == 2 else pair[0]
+            ) -%}
+        {%- endfor -%}
+        {%- set state.terms = pairs -%}
+        {%- set state.power = 'power(' ~ x ~ ', ' ~ 2 ** loop.index ~ ')' -%}
     {%- endfor -%}
-    {{ built.sql }}
+    {{ state.terms[0] }}
 {%- endmacro -%}

@@ -82,14 +82,6 @@ def fields_of(document: str) -> str:
     )
 
 
-def joined(macro: str, document: str, column: str, *names: str) -> str:
-    """A column of what a macro makes of a JSON document, as one text."""
-    quoted = document.replace('"', '\\"')
-    arguments = ", ".join([f"\"'{quoted}'\"", *(f"'{name}'" for name in names)])
-    ordered = f"string_agg({column}, \\'|\\' order by {column})"
-    return f"'(select {ordered} from ' ~ {macro}({arguments}) ~ ')'"
-
-
 # What is called, and what it gives.
 CASES: list[tuple[str, Any]] = [
     ("iso_week(\"date '2026-05-03'\")", date(2026, 4, 27)),  # a Sunday
@@ -159,11 +151,6 @@ CASES: list[tuple[str, Any]] = [
     (f"rounded(students_t_quantile('{float64(0.025)}', '{float64(30)}'), 8)", -2.04227246),
     (f"students_t_quantile('{float64(0.975)}', '{float64(4)}')", None),
     (f"rounded(satterthwaite('{float64(2)}', '11', '{float64(1)}', '5'), 8)", 13.84615385),
-    (joined("json_items", '[{"b":1}, "x", 7]', "item", "item"), '"x"|7|{"b":1}'),
-    (joined("json_items", '{"b":1}', "item", "item"), None),
-    (joined("json_pairs", '{"a.b": 5.5, "c": "7"}', "pair_name"), "a.b|c"),
-    (joined("json_pairs", '{"a.b": 5.5, "c": "7", "d": [1]}', "pair_value"), "5.5|7"),
-    (joined("json_pairs", "{}", "pair_name"), None),
     (f"rounded(chi_square_tail('{float64(3.84)}', '1'), 8)", 0.05004352),
     (f"rounded(chi_square_tail('{float64(5.99)}', '2'), 8)", 0.05003663),
     ("rounded(two_proportions_z('40', '50', '20', '50'), 8)", 4.08248290),

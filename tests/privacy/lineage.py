@@ -160,6 +160,9 @@ class _Query:
             known = self.tables.get(_path_of(table))
             if known is not None:
                 return name, known
+            if table.this.name.lower() == "json_each":
+                held = NOTHING.union(*(flows_of(self._value(it)) for it in table.this.expressions))
+                return name, dict.fromkeys(("key", "value", "type"), held)
         raise UnknownLineageError(f"{table.sql(dialect='duckdb')[:80]}: no such table")
 
     def _value(self, value: exp.Expression) -> Value:

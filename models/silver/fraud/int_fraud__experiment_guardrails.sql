@@ -18,9 +18,9 @@ opened as (
     select
         experiments.experiment_id,
         experiments.started_on,
-        {{ json_texts('guardrail_item', paths) }} as texts
+        {{ json_texts('listing.element', paths) }} as texts
     from experiments
-    cross join {{ json_items('experiments.guardrails', 'guardrail_item') }}
+    cross join {{ json_elements('experiments.guardrails', 'listing') }}
 
 ),
 

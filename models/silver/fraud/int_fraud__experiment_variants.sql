@@ -16,10 +16,10 @@ split_up as (
 
     select
         experiments.experiment_id,
-        pairs.pair_name as variant_name,
-        {{ try_cast('pairs.pair_value', 'float64') }} as weight
+        shares.name as variant_name,
+        {{ try_cast('shares.text', 'float64') }} as weight
     from experiments
-    cross join {{ json_pairs('experiments.traffic_split') }}
+    cross join {{ json_entries('experiments.traffic_split', 'shares') }}
 
 ),
 
@@ -27,9 +27,9 @@ listed as (
 
     select
         experiments.experiment_id,
-        {{ first_text(json_texts('variant_item', ids), ids, ids) }} as variant_name
+        {{ first_text(json_texts('listing.element', ids), ids, ids) }} as variant_name
     from experiments
-    cross join {{ json_items('experiments.variants', 'variant_item') }}
+    cross join {{ json_elements('experiments.variants', 'listing') }}
 
 ),
 
