@@ -38,6 +38,8 @@ Value = Flows | tuple[Flows, ...]
 Columns = Mapping[str, Value]
 
 NOTHING: Flows = frozenset()
+# What json_each returns of a document.
+_ENTRY = ("key", "value", "type")
 # They say something about their arguments, and return none of them.
 _ABOUT = (
     exp.Predicate,
@@ -160,9 +162,10 @@ class _Query:
             known = self.tables.get(_path_of(table))
             if known is not None:
                 return name, known
-            if table.this.name.lower() == "json_each":
-                held = NOTHING.union(*(flows_of(self._value(it)) for it in table.this.expressions))
-                return name, dict.fromkeys(("key", "value", "type"), held)
+            if isinstance(table.this, exp.Func):  # its rows are of what it is given
+                given = table.this.expressions or table.this.iter_expressions()
+                held = NOTHING.union(*(flows_of(self._value(argument)) for argument in given))
+                return name, dict.fromkeys(names or _ENTRY, held)
         raise UnknownLineageError(f"{table.sql(dialect='duckdb')[:80]}: no such table")
 
     def _value(self, value: exp.Expression) -> Value:

@@ -35,6 +35,7 @@ AGE = "how much older than its landing a batch's newest event was, of 100 batche
 COMPANY = "a partner is a company, with a key domain of its own, of an industry"
 SHARED = "of k people and 100 transactions, in a key domain of its own"
 MONTH = "the month alone; in gold_restricted"
+NAMED = "a short name out of our own configuration"
 EXPLAINED = {
     "email_domain_typos_weekly.typed_domain: the value of attempts.email": MISTYPED,
     "email_domain_typos_weekly.suggested_domain: the value of attempts.email": MISTYPED,
@@ -72,6 +73,15 @@ EXPLAINED = {
     **{
         f"fraud_cohorts.value_hash: the pseudonym of fraud_decisions.{leaf}": SHARED
         for leaf in ("device_id", "merchant_id")
+    },
+    **{
+        f"{column}: experiments.variants.{field}, of no class, no label": NAMED
+        for column in (
+            "experiment_guardrails.variant_id",
+            "experiment_results.variant_id",
+            "experiment_results.winner",
+        )
+        for field in ("id", "variantId", "variant_id")
     },
     "top_contributors.contributor: the pseudonym of platform_events.user_id": "of its own domain",
     "top_contributors.points_band: platform_events.payload.points, sensitive, no label": "a band",
@@ -172,7 +182,9 @@ def faults(mart: str, columns: Columns) -> list[str]:
     classes, found = privacy_classes(), []
     for column, value in columns.items():
         for flow in sorted(flows_of(value), key=str):
-            kind = classes.get(flow.leaf, "of no class")
+            document = ".".join(flow.leaf.split(".")[:2])
+            of_field = "safe" if classes.get(document) == "safe" else "of no class"
+            kind = classes.get(flow.leaf, of_field)
             if kind in PERSONAL:
                 what = "the pseudonym" if flow.is_hashed else "the value"
                 found.append(f"{mart}.{column}: {what} of {flow.leaf}")
