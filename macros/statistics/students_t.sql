@@ -45,9 +45,10 @@
 
     It begins with Cornish and Fisher's expansion of the normal quantile, and one step of Halley's method
     mends its u, by the same integral as above: with three times as many digits, that is enough. A
-    second step would be a subquery in a subquery, which takes DuckDB minutes to plan.
+    second step would be a subquery in a subquery, which takes DuckDB minutes to plan. `z` names the
+    normal quantile of p or 1 - p, whichever is greater, where a step before has computed it.
 -#}
-{%- macro students_t_quantile(p, df) -%}
+{%- macro students_t_quantile(p, df, z=none) -%}
     (
         select
             max(side) * sqrt(max(freedom)) * sinh(
@@ -80,7 +81,7 @@
                 from (
                     select
                         *,
-                        {{ normal_quantile('upper') }} as z
+                        {{ z or normal_quantile('upper') }} as z
                     from (
                         select
                             node,

@@ -14,7 +14,7 @@
 {%- for name, metric in experiment_metrics().items() if metric.better == 'up' -%}
     {%- do better_up.append(name) -%}
 {%- endfor -%}
-{%- set upper = '1 - ' ~ var('experiment_alpha') ~ ' / 2e0' %}
+{%- set upper = '(1 - ' ~ var('experiment_alpha') ~ ' / 2e0)' %}
 
 -- Which days are made anew, {{ ref('int_fraud__published_experiments') }} says.
 with
@@ -99,6 +99,7 @@ scaled as (
 
     select
         *,
+        {{ normal_quantile(upper) }} as normal_reach,
         {%- for scale in ['absolute', 'relative'] %}
             nullif(sqrt({{ scale }}_variance + {{ scale }}_control_variance), 0) as {{ scale }}_error,
             {{ satterthwaite(
@@ -116,7 +117,8 @@ scored as (
         *,
         {%- for scale in ['absolute', 'relative'] %}
             -abs({{ scale }}_lift / {{ scale }}_error) as {{ scale }}_score,
-            {{ scale }}_error * {{ students_t_quantile(upper, scale ~ '_freedom') }}
+            {{ scale }}_error
+            * {{ students_t_quantile(upper, scale ~ '_freedom', 'normal_reach') }}
                 as {{ scale }}_reach
             {%- if not loop.last %},{% endif %}
         {%- endfor %}

@@ -86,12 +86,21 @@ splits as (
 
 ),
 
+rooted as (
+
+    select
+        *,
+        {{ normal_tail('sqrt(statistic)') }} as root_tail
+    from splits
+
+),
+
 tested as (
 
     select
         experiment_id,
-        {{ chi_square_tail('statistic', 'freedom') }} as ratio_p_value
-    from splits
+        {{ chi_square_tail('statistic', 'freedom', 'root_tail') }} as ratio_p_value
+    from rooted
 
 ),
 
