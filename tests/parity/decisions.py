@@ -29,6 +29,7 @@ FEATURES = [
     {"amount": "1.5", "mode": ["chip"], "Jo Doe": 1, "ß": 2},
     None,
 ]
+VARIANTS = ["control", "low-2"]
 LATENCIES = [12.5, 13.5, 0.5, 20, 1e-9]
 
 
@@ -58,6 +59,8 @@ def decision(rng: random.Random, number: int) -> dict[str, Any]:
         "currency": of.choice(CURRENCIES),
         "feature_attributions": rng.choice(OWN),
         "features": rng.choice(FEATURES),
+        "experiment_id": of.choice(["fees"] * 9 + [" Fees ", "a fee", None]),
+        "variantId": rng.choice([VARIANTS[number % PEOPLE % 2]] * 9 + [" Control ", "İ", None]),
         "region": rng.choice(["EU", " eu-west1", "elsewhere", None]),
     }
 
@@ -96,3 +99,26 @@ def attribution(rng: random.Random) -> dict[str, Any]:
         "contributions": rng.choice([contributions] * 8 + [{"amount": 1}, "[", None]),
         "ruleTrace": rng.choice([rules] * 8 + [{}, None]),
     }
+
+
+def experiments(rng: random.Random) -> list[dict[str, Any]]:
+    """Versions of two experiments: shares that are no numbers, guardrails that are none."""
+    fees = {
+        "id": "fees",
+        "name": "Fees",
+        "status": "running",
+        "startDate": "2026-05-01T00:00:00+02:00",
+        "variants": [{"id": "control"}, {"variantId": " Low-2 "}, {"id": "no name"}, "x"],
+        "successMetrics": rng.choice([["precision"], ["no metric"], [], None]),
+        "guardrails": [
+            {"metric": "latency_p95", "threshold": 13.5, "direction": "above", "action": "alert"},
+            {"metric": "Manual_Review_Rate", "threshold": "0.1", "direction": "above"}
+            | {"action": "pause_variant"},
+            {"metric": "ß", "threshold": None},
+        ],
+    }
+    splits = [{"control": 50, "low-2": "50"}, {"Control ": 1, "low-2": 2, "x y": "İ"}, None]
+    return [
+        fees | {"trafficSplit": rng.choice(splits), "updatedAt": f"2026-05-0{day}T10:00:00Z"}
+        for day in (2, 3)
+    ] + [fees | {"id": "empty", "status": "draft"}, fees | {"id": "nobody", "variants": None}]

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from claims import claim_event, requests
-from decisions import attribution, decision, outcome
+from decisions import attribution, decision, experiments, outcome
 from evening import evening
 
 SUNDAY = datetime(2026, 5, 3, tzinfo=UTC)
@@ -179,6 +179,10 @@ def write_batches(folder: Path, seed: int, rows: int) -> dict[str, list[Path]]:
         ]
     files["data_subject_requests"] = [
         _written(folder / f"requests-{n}.jsonl", requests(rng, SUNDAY, REFUSED)) for n in range(2)
+    ]
+    files["experiments"] = [
+        _written(folder / f"experiments-{n}.jsonl", experiments(rng) + [{}] * (REFUSED - 1))
+        for n in range(2)
     ]
     files["fx_rates"] = [_written(folder / f"fx_rates-{n}.jsonl", _rates(rng)) for n in range(2)]
     return files
