@@ -95,11 +95,15 @@ measured as (
     from arms
     inner join guardrails on {{ same('arms', 'guardrails', ['started_on', 'experiment_id']) }}
     left join figures
-        on {{ same('guardrails', 'figures', ['started_on', 'experiment_id', 'metric']) }}
-        and arms.variant_id = figures.variant_id
+        on
+            {{ same('guardrails', 'figures', ['started_on', 'experiment_id', 'metric']) }}
+            and arms.variant_id = figures.variant_id
     left join slow_shares
-        on {{ same('guardrails', 'slow_shares', ['started_on', 'experiment_id', 'metric', 'direction']) }}
-        and arms.variant_id = slow_shares.variant_id
+        on
+            {{ same(
+                'guardrails', 'slow_shares', ['started_on', 'experiment_id', 'metric', 'direction']
+            ) }}
+            and arms.variant_id = slow_shares.variant_id
 
 ),
 
@@ -142,7 +146,8 @@ guarded as (
         p_value,
         case
             when current_value is null then 'untold'
-            when is_past and coalesce(p_value < {{ var('experiment_alpha') }}, false) then 'violated'
+            when is_past and coalesce(p_value < {{ var('experiment_alpha') }}, false)
+                then 'violated'
             when is_past or is_near then 'warning'
             else 'ok'
         end as status,

@@ -67,8 +67,9 @@ measured as (
     from arms
     cross join metrics
     left join figures
-        on {{ same('arms', 'figures', ['started_on', 'experiment_id', 'variant_id']) }}
-        and metrics.metric = figures.metric
+        on
+            {{ same('arms', 'figures', ['started_on', 'experiment_id', 'variant_id']) }}
+            and metrics.metric = figures.metric
 
 ),
 
@@ -101,7 +102,8 @@ scaled as (
         *,
         {{ normal_quantile(upper) }} as normal_reach,
         {%- for scale in ['absolute', 'relative'] %}
-            nullif(sqrt({{ scale }}_variance + {{ scale }}_control_variance), 0) as {{ scale }}_error,
+            nullif(sqrt({{ scale }}_variance + {{ scale }}_control_variance), 0)
+                as {{ scale }}_error,
             {{ satterthwaite(
                 scale ~ '_variance', 'units', scale ~ '_control_variance', 'control_units'
             ) }} as {{ scale }}_freedom
@@ -145,7 +147,8 @@ compared as (
 
     select
         *,
-        coalesce(relative_p_value, absolute_p_value) < {{ var('experiment_alpha') }} as is_significant
+        coalesce(relative_p_value, absolute_p_value) < {{ var('experiment_alpha') }}
+            as is_significant
     from tested
 
 ),
@@ -156,13 +159,14 @@ judged as (
         arms.experiment_id,
         arms.variant_id,
         arms.has_ratio_mismatch,
+        compared.is_significant,
         compared.absolute_lift * metrics.good_side as gain,
-        breaches.variant_id is not null as is_breached,
-        compared.is_significant
+        breaches.variant_id is not null as is_breached
     from arms
     left join compared
-        on {{ same('arms', 'compared', ['experiment_id', 'variant_id']) }}
-        and arms.primary_metric = compared.metric
+        on
+            {{ same('arms', 'compared', ['experiment_id', 'variant_id']) }}
+            and arms.primary_metric = compared.metric
     left join metrics on arms.primary_metric = metrics.metric
     left join breaches on {{ same('arms', 'breaches', ['experiment_id', 'variant_id']) }}
     where not arms.is_control
@@ -192,7 +196,7 @@ winners as (
     select
         *,
         row_number() over (
-            partition by experiment_id order by gain desc, variant_id
+            partition by experiment_id order by gain desc, variant_id asc
         ) as place
     from concluded
     where conclusion = 'better'

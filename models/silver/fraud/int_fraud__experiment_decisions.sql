@@ -1,7 +1,7 @@
 {{ config(materialized='view') }}
 
--- A person belongs to the variant of their first decision in the experiment, and all that was decided
--- on them in it counts there: what came of the split, not of who changed sides.
+-- A person belongs to the variant of their first decision in the experiment, and all that was
+-- decided on them in it counts there: what came of the split, not of who changed sides.
 with
 
 decisions as (

@@ -21,7 +21,8 @@ people as (
             {%- set part = 'cast(' ~ metric.sum ~ ' as float64)' if metric.sum else '1e0' %}
             {%- set among = metric.told ~ ' and ' ~ metric.among %}
             sum(case when {{ among }} then 1e0 else 0e0 end) as {{ name }}_whole,
-            sum(case when {{ among }} and {{ metric.of or metric.sum ~ ' is not null' }} then {{ part }} else 0e0 end)
+            {%- set of = metric.of or metric.sum ~ ' is not null' %}
+            sum(case when {{ among }} and {{ of }} then {{ part }} else 0e0 end)
                 as {{ name }}_part
             {%- if not loop.last %},{% endif %}
         {%- endfor %}

@@ -47,7 +47,11 @@ known as (
         ) as place
     from spelled
     where
-        metric in ('{{ guarded | join("', '") }}')
+        metric in (
+            {%- for name in guarded %}
+                '{{ name }}'{{ ',' if not loop.last }}
+            {%- endfor %}
+        )
         and direction in ('above', 'below')
         and action in ('alert', 'pause_variant', 'stop_experiment')
         and threshold >= 0

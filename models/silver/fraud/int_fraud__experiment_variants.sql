@@ -12,7 +12,7 @@ experiments as (
 
 ),
 
-split_up as (
+opened as (
 
     select
         experiments.experiment_id,
@@ -20,6 +20,19 @@ split_up as (
         {{ try_cast('shares.text', 'float64') }} as weight
     from experiments
     cross join {{ json_entries('experiments.traffic_split', 'shares') }}
+
+),
+
+split_up as (
+
+    select * from opened
+    where weight > 0
+
+),
+
+split_experiments as (
+
+    select distinct experiment_id from split_up
 
 ),
 
@@ -40,14 +53,14 @@ weighted as (
         variant_name,
         weight
     from split_up
-    where weight > 0
     union all
     select
-        experiment_id,
-        variant_name,
+        listed.experiment_id,
+        listed.variant_name,
         1e0 as weight
     from listed
-    where experiment_id not in (select experiment_id from split_up where weight > 0)
+    left join split_experiments on listed.experiment_id = split_experiments.experiment_id
+    where split_experiments.experiment_id is null
 
 ),
 

@@ -56,7 +56,10 @@ named as (
         variant_verdicts.verdict = 'alone' as is_published
     from decisions
     inner join variant_verdicts
-        on {{ same('decisions', 'variant_verdicts', ['started_on', 'experiment_id', 'variant_id']) }}
+        on
+            {{ same(
+                'decisions', 'variant_verdicts', ['started_on', 'experiment_id', 'variant_id']
+            ) }}
     inner join measured on decisions.experiment_id = measured.experiment_id
 
 ),
@@ -80,8 +83,8 @@ costs_of_people as (
         experiment_id,
         variant_id,
         subject_key,
-        count(false_positive_cost_minor) as cost_rows,
-        cast(sum(false_positive_cost_minor) as float64) as cost_minor
+        cast(sum(false_positive_cost_minor) as float64) as cost_minor,
+        count(false_positive_cost_minor) as cost_rows
     from judged
     where is_published
     group by experiment_id, variant_id, subject_key
