@@ -98,6 +98,8 @@ def preview_dashboards(output: Path, folder: Path, home: Path | None, as_json: b
 
 @dashboards_group.command("exposures")
 @_FOLDER
-def print_exposures(folder: Path) -> None:
+@everywhere
+def print_exposures(folder: Path, home: Path | None, as_json: bool) -> None:
     """Print the dashboards as exposures of dbt, for models/dashboards.yml."""
-    click.echo(exposures(read_dashboards(folder)), nl=False)
+    document = exposures(read_dashboards(folder))
+    say(as_json, {"document": document}, document.splitlines())
