@@ -26,7 +26,10 @@ from loaders.landing.batches import land_file
 
 PEOPLE = 30
 # What nothing that changes is read by.
-OTHERS = ("path:models/gold/engagement", "path:models/gold_restricted", "metric_time_series+")
+OTHERS = (
+    *("path:models/gold/engagement", "path:models/gold_restricted"),
+    *("feature_adoption_weekly", "metric_time_series+"),
+)
 BUILT = ("--exclude", *OTHERS, *MODELS_ONLY)
 PARTS = ["loaders", "macros", "models", "seeds", "tests", "dbt_project.yml", "profiles.yml"]
 # Where silver takes the new column up.

@@ -1,6 +1,7 @@
 """Figures of experiments against scipy, on random data sets, all of them in one run of the models.
 
-ASSAY_LONG=1 tries 500 experiments instead of 40; ASSAY_SEED repeats a run.
+ASSAY_LONG=1 tries 500 experiments instead of 40, among which every case must be met; ASSAY_SEED
+repeats a run.
 """
 
 from __future__ import annotations
@@ -289,8 +290,9 @@ def test_lifts_are_tested_as_by_scipy(shown: Shown) -> None:
                 agree(row["absolute_p_value"], float(plain.pvalue), name, variant, metric)
                 met["plain"] += 1
     print(dict(met))
-    assert min(met[key] for key in ("tested", "significant", "empty", "alike", "plain")) > 0
-    assert met["of no baseline"] > 0
+    assert min(met[key] for key in ("tested", "significant", "empty", "alike")) > 0
+    # Rarer than one in forty experiments, now and then.
+    assert min(met["plain"], met["of no baseline"]) > 0 or EXPERIMENTS < 500
 
 
 def test_splits_are_tested_as_by_scipy(shown: Shown) -> None:
@@ -312,7 +314,7 @@ def test_splits_are_tested_as_by_scipy(shown: Shown) -> None:
             agree(arm["ratio_p_value"], float(p_value), name)
             assert arm["has_ratio_mismatch"] == (p_value < 0.01)
             flagged.add(arm["has_ratio_mismatch"])
-    assert flagged == {True, False}
+    assert flagged == {True, False} or EXPERIMENTS < 500
 
 
 def test_guardrails_are_tested_as_by_scipy(shown: Shown) -> None:
@@ -352,8 +354,9 @@ def test_guardrails_are_tested_as_by_scipy(shown: Shown) -> None:
                 status = "warning"
             assert guarded["status"] == status, (key, value, limit, p_value)
             met.add((metric == "latency_p95", status))
-    assert {status for _, status in met} == {"ok", "warning", "violated", "untold"}
-    assert (True, "violated") in met or EXPERIMENTS < 500
+    if EXPERIMENTS == 500:
+        assert {status for _, status in met} == {"ok", "warning", "violated", "untold"}
+        assert (True, "violated") in met
 
 
 def test_what_follows_is_by_the_rules(shown: Shown) -> None:
@@ -389,4 +392,4 @@ def test_what_follows_is_by_the_rules(shown: Shown) -> None:
             else:
                 wanted = "extend"
             assert row["recommendation"] == wanted, (name, variant)
-    assert len(winners) > 1
+    assert len(winners) > 1 or EXPERIMENTS < 500

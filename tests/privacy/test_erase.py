@@ -426,7 +426,8 @@ def test_pseudonyms_are_those_that_the_models_make() -> None:
         )
     }
     of_claims = {"claim_of_partner", "proof_id"}  # name a claim; its rows are found by their lines
-    of_nobody = {*of_claims, "merchant_id"}  # and that one a company
+    # A merchant is a company, and a word the text of a feature, found by its decision.
+    of_nobody = {*of_claims, "merchant_id", "word"}
     assert {column for column, _ in said} <= {*kinds(), "user_id", *of_nobody}
     of_people = {(column, domain) for column, domain in said if column not in of_nobody}
     known = {(kind, domain) for kind in kinds() for domain in domains(kind)}
