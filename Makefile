@@ -51,7 +51,7 @@ red-team: setup ## Attack gold and sabotaged twins of it, then take guards away 
 	@$(BIN)/pytest tests/privacy/test_red_team.py tests/privacy/test_mutations.py
 
 browser: ## Install Chromium, in which tests look at pages; Debian, as root
-	@apt-get install --yes --no-install-recommends chromium > /dev/null
+	@DEBIAN_FRONTEND=noninteractive timeout 180 apt-get install --yes --no-install-recommends chromium > /dev/null
 
 lint: setup ## Style, types, SQL and the rules of the dbt project
 	@$(BIN)/python tests/run_suites.py lint
