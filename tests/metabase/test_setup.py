@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -54,6 +57,30 @@ def test_what_goes_wrong_is_one_line(
     assert "got no answer" in run("plan", home, files, code=1).output
     monkeypatch.delenv("ASSAY_METABASE_URL")
     assert "ASSAY_METABASE_URL is not set" in run("plan", home, files, code=1).output
+
+
+def test_credentials_go_nowhere_else(
+    metabase: StandIn, home: Home, files: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Who is sent on to another address is told of it, and asks nothing there."""
+
+    class Moved(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(HTTPStatus.MOVED_PERMANENTLY)
+            self.send_header("Location", f"{metabase.url}{self.path}")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Moved) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("ASSAY_METABASE_URL", f"http://127.0.0.1:{server.server_port}")
+        told = run("plan", home, files, code=1).output
+        server.shutdown()
+    assert "leads to another address" in told and told.count("\n") == 1
+    assert metabase.requests == []
 
 
 def test_members_of_a_group_get_a_subscription(metabase: StandIn, home: Home, files: Path):

@@ -22,6 +22,13 @@ class Conflict(MetabaseError):
     """Somebody else changed the same permissions meanwhile."""
 
 
+class _Straight(urllib.request.HTTPRedirectHandler):
+    """Goes to no other address: urllib would show credentials there, and ask instead of write."""
+
+    def redirect_request(self, *_: Any, **__: Any) -> None:
+        """Nowhere."""
+
+
 class Client:
     """A Metabase at a URL, as the owner of an API key or of a session."""
 
@@ -30,6 +37,7 @@ class Client:
         if parts.scheme not in ("http", "https") or not parts.netloc:
             raise MetabaseError("the URL is none. Give it as https://metabase.example.com")
         self.url = url.rstrip("/")
+        self._opener = urllib.request.build_opener(_Straight)
         self._headers = {"Content-Type": "application/json"}
         if key:
             self._headers["x-api-key"] = key
@@ -47,7 +55,7 @@ class Client:
         )
         shown = f"{method} /api/{path.partition('?')[0]}"
         try:
-            with urllib.request.urlopen(request, timeout=_SECONDS) as answer:  # noqa: S310
+            with self._opener.open(request, timeout=_SECONDS) as answer:
                 text = answer.read()
             return json.loads(text) if text else None
         except urllib.error.HTTPError as error:
@@ -82,6 +90,10 @@ class Client:
 
 
 def _refusal(shown: str, error: urllib.error.HTTPError) -> MetabaseError:
+    if HTTPStatus.MULTIPLE_CHOICES <= error.code < HTTPStatus.BAD_REQUEST:
+        return MetabaseError(
+            f"{shown}: leads to another address. Set ASSAY_METABASE_URL to the one of Metabase."
+        )
     if error.code == HTTPStatus.CONFLICT:
         return Conflict(f"{shown}: permissions were changed meanwhile. Run it again.")
     if error.code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
