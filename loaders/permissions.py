@@ -27,6 +27,7 @@ PERMISSIONS = {
     "export": "export",
     "release": "release",
     "rotate": "key_rotation",
+    "run_replays": "replay_run",
 }
 FILE = "permissions.yml"
 CODE = "PERMISSION_DENIED"

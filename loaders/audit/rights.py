@@ -14,7 +14,7 @@ from loaders.permissions import (
 )
 
 # Tables whose rows are more than events: who lands one sets something up.
-_OF_TABLES = {"experiments": "create_experiments"}
+_OF_TABLES = {"experiments": "create_experiments", "replay_scenarios": "run_replays"}
 
 
 def refuse_denied(home: Home, permission: str) -> None:

@@ -13,6 +13,7 @@ from loaders.demo.decisions import write_decisions
 from loaders.demo.deposits import write_deposits
 from loaders.demo.experiments import write_experiments
 from loaders.demo.platform_events import write_platform_events
+from loaders.demo.replays import write_replays
 
 ANSWER_KEY = "answer_key.json"
 MIN_EVENTS = 1_000  # fewer could not hold the planted truths
@@ -33,6 +34,7 @@ class DemoKey(TypedDict):
     fraud_outcomes: dict[str, Any]
     fraud_attributions: dict[str, Any]
     experiments: dict[str, Any]
+    replay_scenarios: dict[str, Any]
 
 
 def write_demo(folder: Path, events: int, seed: int, end: datetime) -> DemoKey:
@@ -61,6 +63,7 @@ def write_demo(folder: Path, events: int, seed: int, end: datetime) -> DemoKey:
         fraud_outcomes=outcomes,
         fraud_attributions=write_attributions(folder),
         experiments=write_experiments(folder, end.astimezone(UTC), DECISION_DAYS),
+        replay_scenarios=write_replays(folder, end.astimezone(UTC), DECISION_DAYS),
     )
     text = json.dumps(key, indent=2, ensure_ascii=False) + "\n"
     (folder / ANSWER_KEY).write_text(text, encoding="utf-8", newline="\n")

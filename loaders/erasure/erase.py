@@ -74,9 +74,9 @@ def _erase(home: Home, request: Request, delete_files: bool) -> Erased:
         rows = {"spool": spool.erase(home, subject)}
         bronze.recover(home)
         rows |= in_bronze.erase(home, subject, request.salt)
-        # Silver leads to the rows that stand for the person's claims, so it comes after them.
-        claims = silver.claims_of(home, pseudonyms)
-        in_restricted = restricted_pseudonyms(pseudonyms | claims, keys)
+        # Silver leads to the rows that stand for what is the person's, so it comes after them.
+        entities = silver.entities_of(home, pseudonyms)
+        in_restricted = restricted_pseudonyms(pseudonyms | entities, keys)
         rows["restricted"] = restricted.erase(home, in_restricted)
         rows |= silver.unlink(
             home, request.request_id, pseudonyms, in_restricted, request.salt, live

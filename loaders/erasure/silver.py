@@ -22,7 +22,8 @@ from loaders.home import Home, bronze_reader, quote
 _LAYERS = ("silver", "gold_restricted")
 _LINE = {"batch_id", "line_number"}
 _EVENT = "event_id"
-_CLAIMS = "silver.stg_claims__claim_events"
+# What rows of gold_restricted stand for that is no person: by table of bronze, where silver has it.
+_ENTITIES = {"claim_events": "claim_key", "fraud_decisions": "transaction_key"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,25 +72,29 @@ def unlink(
     return {table: rows for table, rows in changed.items() if rows}
 
 
-def claims_of(home: Home, pseudonyms: set[str]) -> set[str]:
-    """Pseudonyms of a person's claims, by which rows that stand for one claim are known.
+def entities_of(home: Home, pseudonyms: set[str]) -> set[str]:
+    """Pseudonyms of a person's claims and transactions, by which rows that stand for one are known.
 
-    Of claims that silver has under the person's pseudonyms, or of lines that are empty in bronze.
+    Of those that silver has under the person's pseudonyms, or of lines that are empty in bronze.
     """
     if not home.warehouse.exists():
         return set()
-    lines = _empty_lines(home)
+    lines, contracts = _empty_lines(home), load_contracts()
+    found: set[str] = set()
     with duckdb.connect(str(home.warehouse)) as warehouse:
-        if _CLAIMS not in {table.name for table in _tables(warehouse)}:
-            return set()
+        known = {table.name for table in _tables(warehouse)}
         warehouse.execute("begin")
         _note_places(warehouse, lines, pseudonyms)
-        found = warehouse.execute(
-            f"select distinct claim_key from {_CLAIMS} where claim_key is not null "
-            "and event_id in (select event_id from events where table_name = 'claim_events')"
-        ).fetchall()
+        for table, key in _ENTITIES.items():
+            model = f"silver.{contracts[table].silver}"
+            if model in known:
+                rows = warehouse.execute(
+                    f"select distinct {key} from {model} where {key} is not null and event_id in "
+                    f"(select event_id from events where table_name = {quote(table)})"
+                ).fetchall()
+                found |= {pseudonym for (pseudonym,) in rows}
         warehouse.execute("rollback")
-    return {key for (key,) in found}
+    return found
 
 
 def waiting(home: Home) -> tuple[int, date | None]:

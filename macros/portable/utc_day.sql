@@ -6,8 +6,9 @@
     {{ exceptions.raise_compiler_error('utc_day: no implementation for ' ~ target.type) }}
 {%- endmacro -%}
 
+{#- A cast that cannot fail: DuckDB takes a condition on it down to the table, and no other. -#}
 {%- macro duckdb__utc_day(expression) -%}
-    cast({{ expression }} as date)
+    try_cast({{ expression }} as date)
 {%- endmacro -%}
 
 {%- macro bigquery__utc_day(expression) -%}

@@ -41,19 +41,20 @@ def export_report(home: Home) -> None:
     export(home, wanted, asked(wanted, None, None, None, (), None))
 
 
-def land_experiments(home: Home) -> None:
-    rights.refuse_landing(home, "experiments")
+def land_in(table: str) -> Callable[[Home], object]:
+    return lambda home: rights.refuse_landing(home, table)
 
 
 # What does each, and the action under which its refusal is in the log.
 GUARDED: dict[str, tuple[Callable[[Home], object], str]] = {
-    "create_experiments": (land_experiments, "experiment_create"),
+    "create_experiments": (land_in("experiments"), "experiment_create"),
     "erase": (lambda home: erase(home, None, wait=1), "erasure"),
     "expire": (lambda home: retain(home, wait=1), "retention"),
     "explain": (lambda home: explain(home, "decision-1"), "query"),
     "export": (export_report, "export"),
     "release": (lambda home: release(home, quarter_of("2026-Q1")), "release"),
     "rotate": (lambda home: rotate(home, wait=1), "key_rotation"),
+    "run_replays": (land_in("replay_scenarios"), "replay_run"),
 }
 
 
@@ -166,15 +167,16 @@ def test_what_is_combined_is_exported_from_every_home(home: Home, tmp_path: Path
     assert [row["action"] for row in rows_of(other)] == ["export"]
 
 
-def test_an_experiment_that_is_landed_is_in_the_log(home: Home):
+@pytest.mark.parametrize(
+    ("table", "action"), [("experiments", "experiment_create"), ("replay_scenarios", "replay_run")]
+)
+def test_what_is_set_up_by_landing_it_is_in_the_log(home: Home, table: str, action: str):
     """And a table of events is for whoever can write the home."""
     rights.refuse_landing(home, "attempts")
     assert rows_of(home) == []
-    rights.refuse_landing(home, "experiments")
+    rights.refuse_landing(home, table)
     (row,) = rows_of(home)
-    assert (row["action"], json.loads(row["query_params"])) == (
-        *("experiment_create", {"table": "experiments"}),
-    )
+    assert (row["action"], json.loads(row["query_params"])) == (action, {"table": table})
 
 
 def test_the_code_is_that_of_the_seed():

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from conftest import LONG_ALONE, MODELS_ONLY, PROJECT, dbt_environment
+from conftest import LONG_ALONE, MODELS_ONLY, PROJECT, dbt_environment, run_dbt
 
 from loaders.home import Home, init_home
 from loaders.landing.batches import land_file
@@ -172,7 +172,7 @@ def test_old_and_new_files_build_together(newer: Path, tmp_path: Path, is_built_
     land_file(home, "attempts", sent(tmp_path, "old", 1))
     land_file(home, "platform_events", won(tmp_path, "old"))
     if is_built_before:
-        run(PROJECT, home, "dbt", "build", *BUILT)
+        run_dbt(home, "build", *BUILT)
     run(newer, home, "assay", "init")
     run(newer, home, "assay", "land", "attempts", sent(tmp_path, "new", 2, channel="search"))
     run(newer, home, "assay", "land", "platform_events", won(tmp_path, "new"))

@@ -200,13 +200,6 @@ def shown(models: dict[str, Any], dice_of_module: random.Random) -> Shown:
     return Shown(models, dice_of_module)
 
 
-@pytest.fixture(scope="module")
-def dice_of_module() -> random.Random:
-    seed = int(os.environ.get("ASSAY_SEED") or random.SystemRandom().randrange(2**32))
-    print(f"ASSAY_SEED={seed}")
-    return random.Random(seed)
-
-
 def ratio_of(sums: Sums) -> tuple[float, float, int]:
     """Ratio of sums, its standard deviation per unit by the delta method, and the units.
 

@@ -71,6 +71,7 @@ REQUIRED = {
     "fraud_outcomes": {"event_id", "transaction_id", "recorded_at"},
     "fraud_attributions": {"event_id", "method"},  # by the id of the decision
     "experiments": {"experiment_id", "name", "status", "start_date"},
+    "replay_scenarios": {"scenario_id", "name", "status", "overrides"},
     "data_subject_requests": {"request_id", "kind", "status", "updated_at"},
     "dead_letters": {
         "dead_letter_id",

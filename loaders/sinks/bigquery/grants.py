@@ -26,6 +26,7 @@ _NEEDS: dict[str, dict[str, str]] = {
     "export": {"bronze": EDITOR, "gold": VIEWER},
     "release": {"bronze": EDITOR, "silver": VIEWER, "main": VIEWER},
     "rotate": {"bronze": EDITOR, "silver": VIEWER, "main": VIEWER, "vault": EDITOR},
+    "run_replays": {"bronze": EDITOR},
 }
 _AGAIN = "Run assay permissions --apply again: it goes on where it stopped."
 
