@@ -11,7 +11,7 @@ with
     'claims': claim_outcomes(), 'decisions': decision_outcomes(), 'cohorts': cohort_outcomes(),
     'contributions': contribution_outcomes(), 'rules': rule_outcomes(),
     'features': feature_outcomes(),
-    'experiments': experiment_outcomes(),
+    'experiments': experiment_outcomes(), 'replays': replay_outcomes(),
 }[outcomes] -%}
 {% for outcome, told in told_outcomes.items() -%}
 {%- set level = outcome ~ '_level' -%}

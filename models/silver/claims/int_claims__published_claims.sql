@@ -109,19 +109,8 @@ named as (
 
 ),
 
-{% for outcome, told in claim_outcomes().items() -%}
-{{ told_parts(
-    relation='named' if loop.first else 'told',
-    outcome=outcome,
-    values=told['values'],
-    levels=told.levels,
-    alike=told.alike,
-    within=told.within or {},
-    subject='subject_key',
-    into='judged' if loop.last else 'told'
-) }}
+{{ told_outcomes('named', claim_outcomes(), 'subject_key', into='judged') }}
 
-{% endfor -%}
 published as (
 
     select

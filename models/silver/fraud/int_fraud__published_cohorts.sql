@@ -145,18 +145,8 @@ named as (
 
 ),
 
-{% for outcome, told in cohort_outcomes('cohort').items() -%}
-{{ told_parts(
-    relation='named',
-    outcome=outcome,
-    values=told['values'],
-    levels=told.levels,
-    alike=told.alike,
-    subject='subject_key',
-    into='judged'
-) }}
+{{ told_outcomes('named', cohort_outcomes('cohort'), 'subject_key', into='judged') }}
 
-{% endfor -%}
 published as (
 
     select

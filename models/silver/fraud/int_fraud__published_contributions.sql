@@ -50,17 +50,8 @@ named as (
 
 ),
 
-{% for outcome, told in contribution_outcomes().items() -%}
-{{ told_parts(
-    relation='named',
-    outcome=outcome,
-    values=told['values'],
-    levels=told.levels,
-    subject='subject_key',
-    into='judged'
-) }}
+{{ told_outcomes('named', contribution_outcomes(), 'subject_key', into='judged') }}
 
-{% endfor -%}
 {{ told_means('judged', ['decided_on', 'method', 'feature'], 'subject_key', 'contribution') }}
 
 published as (

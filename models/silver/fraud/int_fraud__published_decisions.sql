@@ -81,18 +81,8 @@ named as (
 
 ),
 
-{% for outcome, told in decision_outcomes('told_hour').items() -%}
-{{ told_parts(
-    relation='named' if loop.first else 'told_' ~ loop.index0,
-    outcome=outcome,
-    values=told['values'],
-    levels=told.levels,
-    alike=told.alike or [],
-    subject='subject_key',
-    into='judged' if loop.last else 'told_' ~ loop.index
-) }}
+{{ told_outcomes('named', decision_outcomes('told_hour'), 'subject_key', into='judged') }}
 
-{% endfor -%}
 -- A sum says more of one person than a count does.
 costs_of_people as (
 

@@ -64,18 +64,8 @@ named as (
 
 ),
 
-{% for outcome, told in experiment_outcomes().items() -%}
-{{ told_parts(
-    relation='named' if loop.first else 'told_' ~ loop.index0,
-    outcome=outcome,
-    values=told['values'],
-    levels=told.levels,
-    alike=told.alike or [],
-    subject='subject_key',
-    into='judged' if loop.last else 'told_' ~ loop.index
-) }}
+{{ told_outcomes('named', experiment_outcomes(), 'subject_key', into='judged') }}
 
-{% endfor -%}
 -- A sum says more of one person than a count does, and a sum of squares more than a sum.
 costs_of_people as (
 

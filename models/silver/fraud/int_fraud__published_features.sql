@@ -175,17 +175,8 @@ named as (
 
 ),
 
-{% for outcome, parts in feature_outcomes().items() -%}
-{{ told_parts(
-    relation='named' if loop.first else 'told_' ~ loop.index0,
-    outcome=outcome,
-    values=parts['values'],
-    levels=parts.levels,
-    subject='subject_key',
-    into='judged' if loop.last else 'told_' ~ loop.index
-) }}
+{{ told_outcomes('named', feature_outcomes(), 'subject_key', into='judged') }}
 
-{% endfor -%}
 unseen_words as (
 
     select

@@ -59,18 +59,8 @@ named as (
 
 ),
 
-{% for outcome, told in rule_outcomes().items() -%}
-{{ told_parts(
-    relation='named' if loop.first else 'told_' ~ loop.index0,
-    outcome=outcome,
-    values=told['values'],
-    levels=told.levels,
-    alike=told.alike or [],
-    subject='subject_key',
-    into='judged' if loop.last else 'told_' ~ loop.index
-) }}
+{{ told_outcomes('named', rule_outcomes(), 'subject_key', into='judged') }}
 
-{% endfor -%}
 {{ told_means('judged', ['decided_on', 'rule_version', 'rule_id'], 'subject_key', 'score') }}
 
 published as (

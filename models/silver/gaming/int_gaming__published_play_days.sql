@@ -5,7 +5,7 @@
         'days': 'active_on',
         'below': 'int_gaming__play_days',
         'day_below': 'active_on',
-        'differ_by': ['batch_id', 'brand', 'region', 'user_kind'],
+        'differ_by': ['batch_id', 'brand', 'user_kind'],
     }}
 ) }}
 
