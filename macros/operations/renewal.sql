@@ -11,6 +11,9 @@
           computes these days and no others: `is_renewed`. With a `reach`, what a day says depends on
           days before it: the six days after one that is renewed are renewed too (`week`), so many as
           a number says, the next month (`month`), or the same day of all later years (`years`).
+      {'days': expression, 'below': model, 'day_below': expression, 'told_by': expressions,
+       'told_here': expressions}
+          the same, where these aggregates of a day's rows differ: there, and here.
       {'days': expression, 'below': model, 'day_below': expression}
           all days that the layer below holds, which must hold none in part.
       {'periods': expression, 'below': model, 'day_below': expression}
@@ -25,6 +28,8 @@
       {'keys': column, 'arrivals': {table: model}}
           all that is known of a key of a bronze table that is told anew: arrivals hold every row of
           a key, so none is missing afterwards.
+      {'told_anew': expressions}
+          all rows of the keys of which the model computes any: told_anew.sql.
       {'events': model}
           all rows of the events that these arrivals keep anew, and the model reads.
       {'facts': variable}
@@ -43,7 +48,7 @@
 {%- endmacro -%}
 
 {#- Condition on the rows of this model: they are out of date. -#}
-{%- macro is_out_of_date() -%}
+{%- macro is_out_of_date(computed) -%}
     {%- set renews = config.get('meta')['renews'] -%}
     {%- if 'days' in renews -%}
         {{ is_one_of(renews['days'], renewed_days()) }}
@@ -62,6 +67,9 @@
         {{ are_changed_figures() }}
     {%- elif 'since' in renews -%}
         {{ is_since('period_start') }}
+    {%- elif 'told_anew' in renews -%}
+        {%- set key = '(' ~ renews['told_anew'] | join(', ') ~ ')' -%}
+        {{ key }} in (select {{ key }} from {{ computed }})
     {%- elif 'events' in renews -%}
         event_id in (select event_id from {{ ref(renews['events']) }} where verdict = 'kept' and is_new)
     {%- elif 'batches' in renews -%}
@@ -99,7 +107,7 @@
         {{ return(run_query(
             'select distinct landed_on from ' ~ ref(renews['batches']) ~ ' order by landed_on'
         ).columns[0].values()) }}
-    {%- elif renews.get('differ_by') not in ['rows', none] -%}
+    {%- elif 'told_by' in renews or renews.get('differ_by') not in ['rows', none] -%}
         {%- set question = compared_days(renews) -%}
     {%- else -%}
         {%- set question = days_below(renews) -%}
@@ -150,8 +158,10 @@
 -#}
 {%- macro compared_days(renews) -%}
     {%- set differ_by = renews.get('differ_by', 'labels') -%}
-    {%- set told_by = {'labels': [], 'batches': ['batch_id']}[differ_by] if differ_by is string else differ_by -%}
-    {%- set parts = ['period_day'] + told_by -%}
+    {%- set parted_by = {'labels': [], 'batches': ['batch_id']}[differ_by] if differ_by is string else differ_by -%}
+    {%- set parts = ['period_day'] + parted_by -%}
+    {%- set told_below = renews.get('told_by', ['count(*)' if parted_by else 'max(labelled_at)']) -%}
+    {%- set told_here = renews.get('told_here', ['count(*)' if parted_by else 'max(updated_at)']) -%}
     {%- set key = parts | join(', ') -%}
     {%- set expired = expired_to() -%}
     with
@@ -160,8 +170,8 @@
 
         select
             {{ renews['day_below'] }} as period_day,
-            {% for column in told_by %}{{ column }}, {% endfor -%}
-            {{ 'count(*)' if told_by else 'max(labelled_at)' }} as version
+            {% for column in parted_by %}{{ column }}, {% endfor -%}
+            {{ version_of(told_below) }} as version
         from {{ ref(renews['below']) }}
         group by {{ key }}
 
@@ -171,8 +181,8 @@
 
         select
             {{ renews['days'] or renews['periods'] }} as period_day,
-            {% for column in told_by %}{{ column }}, {% endfor -%}
-            {{ 'count(*)' if told_by else 'max(updated_at)' }} as version
+            {% for column in parted_by %}{{ column }}, {% endfor -%}
+            {{ version_of(told_here) }} as version
         from {{ this }}
         {{ "where period = 'day'" if renews['periods'] }}
         group by {{ key }}
@@ -232,6 +242,17 @@
     select * from judged
     where is_renewed{{ ' or ' ~ in_rebuilt_span('period_day') if is_rebuilt() }}
     order by period_day
+{%- endmacro -%}
+
+{#- One value of several aggregates, which is another one where any of them is. -#}
+{%- macro version_of(aggregates) -%}
+    {%- if aggregates | length == 1 -%}
+        {{ aggregates[0] }}
+    {%- else -%}
+        {%- for aggregate in aggregates -%}
+            cast({{ aggregate }} as string){{ " || ' ' || " if not loop.last }}
+        {%- endfor -%}
+    {%- endif -%}
 {%- endmacro -%}
 
 {#- The same for a layer below that holds no day in part: what it does not hold has expired. -#}

@@ -19,7 +19,10 @@
         select
             priced.*,
             {%- for amount in amounts %}
-            {{ converted('priced.' ~ amount, 'priced.minor_rate') }} as base_{{ amount }}{{ ',' if not loop.last }}
+            case
+                when priced.minor_rate = 1 then priced.{{ amount }}
+                else {{ converted('priced.' ~ amount, 'priced.minor_rate') }}
+            end as base_{{ amount }}{{ ',' if not loop.last }}
             {%- endfor %}
         from (
             select

@@ -13,7 +13,7 @@
 
 {%- macro duckdb__get_incremental_renew_sql(kept, computed, columns) -%}
     {%- set names = columns | map(attribute='quoted') | join(', ') -%}
-    delete from {{ kept }} where {{ is_out_of_date() }};
+    delete from {{ kept }} where {{ is_out_of_date(computed) }};
     insert into {{ kept }} ({{ names }}) select {{ names }} from {{ computed }};
 {%- endmacro -%}
 

@@ -1,16 +1,12 @@
 {{ config(materialized='table') }}
 
-{#- Figures of `metrics`, by their names, of each table of events whose rows are requests. -#}
-{%- set of_metrics = {
-    'attempts': {
-        'requests': 'real_attempts', 'errors': 'attempt_errors', 'p95_ms': 'attempt_p95_ms',
-    },
-    'deposit_attempts': {
-        'requests': 'deposit_attempts', 'errors': 'deposit_errors', 'p95_ms': 'deposit_p95_ms',
-    },
-} %}
+{#- Figures of `metrics`, by their names, of each kind of requests; all are of `access`. -#}
+{%- set of_metrics = [
+    {'requests': 'real_attempts', 'errors': 'attempt_errors', 'p95_ms': 'attempt_p95_ms'},
+    {'requests': 'deposit_attempts', 'errors': 'deposit_errors', 'p95_ms': 'deposit_p95_ms'},
+] %}
 {%- set told_names = [] %}
-{%- for names in of_metrics.values() %}
+{%- for names in of_metrics %}
     {%- do told_names.extend(names.values()) %}
 {%- endfor %}
 {%- set counts = ['events', 'accepted', 'duplicates', 'refused'] %}
@@ -84,12 +80,12 @@ books as (
 
 ),
 
-requests_of_tables as (
+requests_by_kind as (
 
-    {% for table, names in of_metrics.items() %}
+    {% for names in of_metrics %}
         select
             request_month,
-            '{{ domain_of_model(event_tables()[table].silver) }}' as domain,
+            'access' as domain,
             {%- for figure, name in names.items() %}
                 max(case when metric_name = '{{ name }}' then value end) as {{ figure }},
             {%- endfor %}
@@ -100,7 +96,7 @@ requests_of_tables as (
     {% endfor %}
 ),
 
--- A percentile of several tables is not known from those of each; the highest holds for all.
+-- A percentile of several kinds is not known from those of each; the highest holds for all.
 requests as (
 
     select
@@ -112,7 +108,7 @@ requests as (
                 then cast(max(p95_ms) as int64)
         end as p95_ms,
         max(updated_at) as updated_at
-    from requests_of_tables
+    from requests_by_kind
     group by request_month, domain
 
 ),

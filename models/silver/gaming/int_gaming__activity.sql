@@ -11,7 +11,8 @@ events as (
         brand,
         coalesce(region, 'unknown') as region,
         case event_type when 'bet.placed' then 'bet' else 'deposit' end as activity_kind,
-        occurred_at as active_at
+        occurred_at as active_at,
+        ingested_at as heard_at
     from {{ ref('int_gaming__events') }}
     where
         event_type = 'bet.placed'
@@ -34,7 +35,8 @@ sessions as (
         sessions.brand,
         sessions.region,
         'session' as activity_kind,
-        sessions.started_at as active_at
+        sessions.started_at as active_at,
+        sessions.heard_at
     from {{ ref('int_gaming__sessions') }} as sessions
     left join brands on sessions.brand = brands.brand
     where sessions.length_ms >= coalesce(brands.session_minutes, 1) * 60000
@@ -59,6 +61,7 @@ activity as (
         active.region,
         active.activity_kind,
         active.active_at,
+        active.heard_at,
         {{ utc_day('active.active_at') }} as active_on,
         {{ local_day('active.active_at', "coalesce(brands.time_zone, 'UTC')") }} as active_local_on
     from active

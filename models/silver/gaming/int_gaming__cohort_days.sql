@@ -15,11 +15,19 @@ events as (
 
 ),
 
+held as (
+
+    select min({{ utc_day('occurred_at') }}) as first_day
+    from events
+
+),
+
 cohort_days as (
 
-    select distinct cohort_date
+    select distinct cohorts.cohort_date
     from cohorts
-    where cohort_date >= (select min({{ utc_day('occurred_at') }}) from events)
+    cross join held
+    where cohorts.cohort_date >= held.first_day
 
 )
 

@@ -3,9 +3,9 @@
 -- Kept for good, since the events of a first day expire and the person may still come back.
 with
 
-activity as (
+active_days as (
 
-    select * from {{ ref('int_gaming__activity') }}
+    select * from {{ ref('int_gaming__active_days') }}
 
 ),
 
@@ -15,7 +15,7 @@ first_days as (
         user_key,
         brand,
         min(active_on) as first_active_on
-    from activity
+    from active_days
     group by user_key, brand
 
 ),

@@ -34,7 +34,7 @@ known as (
 
 ),
 
--- The last day may go on.
+-- The last day may go on. Where nobody was ever active there is none, and no cohort to come back.
 members as (
 
     select
@@ -48,6 +48,7 @@ members as (
     inner join cohort_days on cohorts.cohort_date = cohort_days.cohort_date
     cross join known
     left join brands on cohorts.brand = brands.brand
+    where known.last_at is not null
 
 ),
 

@@ -32,7 +32,8 @@ sessions as (
             ) as {{ column }},
         {%- endfor %}
         min(case when event_type = 'session.started' then occurred_at end) as started_at,
-        max(case when event_type = 'session.ended' then occurred_at end) as ended_at
+        max(case when event_type = 'session.ended' then occurred_at end) as ended_at,
+        max(ingested_at) as heard_at
     from events
     group by brand, session_key
 
