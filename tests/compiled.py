@@ -20,7 +20,7 @@ _FOLDER = tempfile.TemporaryDirectory(prefix="compiled-")
 
 @cache
 def _home() -> Home:
-    """One home in which nothing is ever built: dbt parses the project once for all files here."""
+    """One home in which nothing is ever built."""
     return init_home(Path(_FOLDER.name) / "home")[0]
 
 
@@ -42,7 +42,8 @@ def compile_refused(sql: str) -> str:
 
 def compile_models(select: str, **variables: str) -> dict[str, Any]:
     """Nodes of the manifest, compiled as for a first build."""
-    run_dbt(_home(), "compile", "--select", select, "--vars", json.dumps(variables))
+    given = ["--vars", json.dumps(variables)] if variables else []
+    run_dbt(_home(), "compile", "--select", select, *given, DBT_WRITE_JSON="true")
     path = _home().path / "target" / "manifest.json"
     nodes = json.loads(path.read_text(encoding="utf-8"))["nodes"]
     return {node["name"]: node for node in nodes.values() if node["resource_type"] == "model"}

@@ -7,6 +7,7 @@ import os
 import random
 import secrets
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,6 +27,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 DEMO_EVENTS = int(os.environ.get("ASSAY_TEST_DEMO_EVENTS", "40000"))
 DEMO_END = datetime(2026, 6, 1, tzinfo=UTC)
 
+LONGEST_FILES = 20  # of a suite, which are worth a look
 # For what has a shorter sibling that runs always.
 LONG_ALONE = pytest.mark.skipif(
     os.environ.get("ASSAY_LONG") != "1", reason="takes long: with ASSAY_LONG=1"
@@ -81,13 +83,18 @@ def tell(record_property: Callable[[str, str], None]) -> Callable[[str], None]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Show what tests told, from whichever process they ran in."""
+    """Show what tests told, from whichever process they ran in, and which files take longest."""
+    seconds: Counter[str] = Counter()
     for reports in terminalreporter.stats.values():
         for report in reports:
+            if isinstance(report, pytest.TestReport):
+                seconds[report.nodeid.partition("::")[0]] += report.duration
             if getattr(report, "when", None) == "call":
                 for name, line in report.user_properties:
                     if name == "told":
                         terminalreporter.write_line(f"{report.nodeid}: {line}")
+    for file, taken in seconds.most_common(LONGEST_FILES) if len(seconds) > LONGEST_FILES else ():
+        terminalreporter.write_line(f"{taken:6.0f}s {file}")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -98,6 +105,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture
 def dice() -> random.Random:
     """Randomness of a printed seed. ASSAY_SEED repeats one."""
+    return _dice()
+
+
+@pytest.fixture(scope="module")
+def dice_of_module() -> random.Random:
+    """The same for what all tests of a file look at."""
+    return _dice()
+
+
+def _dice() -> random.Random:
     seed = int(os.environ.get("ASSAY_SEED") or secrets.randbelow(2**32))
     print(f"ASSAY_SEED={seed}")
     return random.Random(seed)
@@ -114,6 +131,15 @@ def access_alone() -> Iterator[None]:
     """Builds of one domain: enough for what is true of all, and three times as quick."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ASSAY_DOMAINS", "access")
+        yield
+
+
+@pytest.fixture(scope="module")
+def artifacts() -> Iterator[None]:
+    """For who looks at all that dbt writes: its JSON artifacts, and each statement in the log."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DBT_WRITE_JSON", "true")
+        patch.setenv("DBT_LOG_LEVEL_FILE", "debug")
         yield
 
 
@@ -147,8 +173,9 @@ def build_demo(home: Home) -> None:
     write_demo(folder, DEMO_EVENTS, 7, DEMO_END)
     tables = ("attempts", "deposit_attempts", "platform_events", "claim_events", "fx_rates")
     tables += ("data_subject_requests", "fraud_decisions", "fraud_outcomes", "fraud_attributions")
-    tables += ("experiments",)
+    tables += ("experiments", "replay_scenarios")
     for table in tables:
         for file in sorted(folder.glob(f"{table}-*")):
             land_file(home, table, file)
-    run_dbt(home, "build", DBT_EXCLUDE_RESOURCE_TYPES="", ASSAY_DOMAINS="")
+    whole = {"DBT_EXCLUDE_RESOURCE_TYPES": "", "ASSAY_DOMAINS": "", "DBT_WRITE_JSON": "true"}
+    run_dbt(home, "build", **whole)

@@ -1,7 +1,8 @@
 """Dbt as a process of its own, forked from one that has imported it and has read the project.
 
 That is eight seconds of work less for a home that is new, three for one that is not. Nothing else
-is shared: arguments, environment, folder, output and exit code are those of the command. What needs
+is shared: arguments, environment, folder, output and exit code are those of the command. But for
+its JSON artifacts, another second: who reads them says DBT_WRITE_JSON=true. What needs
 another project, other variables or another target is the command itself: the parser of dbt waits
 for ever in a fork of a process in which it ran.
 """
@@ -19,11 +20,11 @@ from pathlib import Path
 from subprocess import CompletedProcess
 from unittest import mock
 
-from loaders.gold.warm import run_and_exit
+from loaders.gold.dbt_child import run_and_exit
 
 _FORKS = multiprocessing.get_context("forkserver")
 _DBT = Path(sys.executable).with_name("dbt")
-_KNOWN = {"build", "run", "test", "seed", "run-operation"}
+_KNOWN = {"build", "run", "test", "seed", "run-operation", "compile"}
 _OF_ANOTHER = {"--vars", "--target", "--project-dir", "--profiles-dir"}
 
 
@@ -61,10 +62,11 @@ def _run(
     for file, number in ((out, 1), (err, 2)):
         os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT), number)
     os.environ.clear()
-    os.environ.update(environment)
+    os.environ.update({"DBT_WRITE_JSON": "false", **environment})
     os.chdir(folder)
     sys.argv = ["dbt", *arguments]
     from parsed_project import manifest_of  # noqa: PLC0415 - importing it reads the project
 
     domains = environment.get("ASSAY_DOMAINS", "")
-    run_and_exit(manifest_of(environment["ASSAY_HOME"], domains), arguments)
+    manifest = manifest_of(environment["ASSAY_HOME"], domains)
+    run_and_exit(arguments, manifest, is_telling=False)

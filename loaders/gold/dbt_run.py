@@ -17,10 +17,6 @@ from loaders.home import Home
 from loaders.progress import Advance, progress
 from loaders.project import PROJECT
 
-_DBT = (
-    "import signal; signal.signal(signal.SIGPIPE, signal.SIG_DFL); "
-    "from dbt.cli.main import cli; cli(prog_name='dbt')"
-)
 _FAILED = {"error", "fail", "runtime error"}
 _STOPPED = "Stopped: "
 
@@ -44,7 +40,7 @@ class DbtFailed(AssayError):
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A dbt at work: the lines of its JSON log, and its exit code once there are no more.
+    """A dbt at work: its events, a line of JSON each, and its exit code once there are no more.
 
     Progress is shown where it `is_watched`.
     """
@@ -61,7 +57,7 @@ Dbt = Callable[[Home, list[str]], AbstractContextManager[Running]]
 @contextlib.contextmanager
 def new_process(home: Home, arguments: list[str]) -> Iterator[Running]:
     """Dbt as a process that is begun for this run, and that ends with who reads it."""
-    command = [sys.executable, "-c", _DBT, *arguments]
+    command = [sys.executable, "-m", "loaders.gold.dbt_child", *arguments]
     environment = {**os.environ, "ASSAY_HOME": str(home.path.resolve())}
     with subprocess.Popen(  # noqa: S603 - our own interpreter's dbt
         command,
@@ -86,7 +82,7 @@ def run_dbt(home: Home, arguments: list[str], dbt: Dbt = new_process) -> DbtRun:
     label = f"dbt {arguments[0]}"
     run = DbtRun()
     with (
-        dbt(home, [*arguments, "--log-format", "json"]) as running,
+        dbt(home, arguments) as running,
         contextlib.ExitStack() as stack,
     ):
         advance: Advance | None = None
@@ -123,7 +119,7 @@ def _failure(label: str, run: DbtRun) -> str:
 
 
 def _event(line: str) -> dict[str, Any]:
-    """The few facts of a dbt log line that are shown. Texts of dbt may quote values: not these.
+    """The few facts of an event of dbt that are shown. Texts of dbt may quote values: not these.
 
     What our own macros log is the exception; they know no values.
     """

@@ -7,12 +7,10 @@ it. Other models or macros are seen after a restart; what seeds and bronze hold 
 from __future__ import annotations
 
 import contextlib
+import gc
 import multiprocessing
 import os
-import signal
-import sys
 from collections.abc import Iterator
-from typing import Any, NoReturn
 
 from loaders.errors import AssayError
 from loaders.gold.dbt_run import Running
@@ -56,18 +54,10 @@ class WarmDbt:
                 process.join()
 
     def _run(self, arguments: list[str], reading: int, writing: int) -> None:
+        from loaders.gold.dbt_child import run_and_exit  # noqa: PLC0415 - as above
+
+        gc.freeze()  # what was read is no garbage
         os.close(reading)
         os.dup2(writing, 1)
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # it ends with who reads it
-        run_and_exit(self._manifest, arguments)
-
-
-def run_and_exit(manifest: Any, arguments: list[str]) -> NoReturn:
-    """Run `dbt ARGUMENTS` with a manifest, and end this process, a child, as the command would."""
-    from dbt.adapters.duckdb.connections import DuckDBConnectionManager  # noqa: PLC0415 - as above
-    from dbt.cli.main import dbtRunner  # noqa: PLC0415 - as above
-
-    result = dbtRunner(manifest=manifest).invoke(arguments)
-    connections: Any = DuckDBConnectionManager
-    connections.close_all_connections()  # no child does so at its exit
-    sys.exit(2 if result.exception else int(not result.success))
+        # Its artifacts would be those of the project as it was read, each time.
+        run_and_exit(["--no-write-json", *arguments], self._manifest)

@@ -14,5 +14,5 @@ from loaders.home import Home
 @contextlib.contextmanager
 def forked(home: Home, arguments: list[str]) -> Iterator[Running]:
     """In the place of a process that is begun for the run."""
-    done = run_dbt(home, *arguments, check=False)
+    done = run_dbt(home, *arguments, "--log-format", "json", check=False)
     yield Running(done.stdout.splitlines(), lambda: done.returncode, is_watched=False)

@@ -1,5 +1,7 @@
 """`assay refresh --every`: a line a round, whatever becomes of it, and an end in order.
 
+A round after a good one builds what has changed.
+
 ASSAY_LONG=1 has a round whose build is red, too.
 """
 
@@ -101,7 +103,7 @@ def said(lines: Iterator[str], wanted: str) -> None:
 def test_rounds_go_on_past_a_failure_and_end_in_order(
     landed: Home, tmp_path: Path, dice: random.Random
 ):
-    """A killed round, one without the warehouse, new events; then, in a round, the word to end."""
+    """A killed round, one without the warehouse, new events twice; then, in a round, the end."""
     with start(landed, "hourly", "--every", "1s", "--no-wait") as process:
         assert process.stdout
         kill_a_round(landed)
@@ -118,6 +120,11 @@ def test_rounds_go_on_past_a_failure_and_end_in_order(
             change(landed, f"update {MART} set attempts = 20, subjects = 20")
             land(landed, tmp_path / "more", range(20, 50))
             said(process.stdout, "published")
+        for _ in range(2):  # one may have begun before
+            said(process.stdout, "published")
+        land(landed, tmp_path / "last", range(50, 60))
+        for _ in range(2):
+            said(process.stdout, "published")
         await_a_round(landed)
         time.sleep(dice.uniform(0, 2))
         process.send_signal(signal.SIGTERM)
@@ -130,7 +137,7 @@ def test_rounds_go_on_past_a_failure_and_end_in_order(
     assert release is not None
     assert before.release_id < release.release_id
     with duckdb.connect(str(landed.published_file), read_only=True) as reader:
-        assert reader.execute(f"select attempts from {MART}").fetchall() == [(50,)]
+        assert reader.execute(f"select attempts from {MART}").fetchall() == [(60,)]
     check_runs(landed)
 
 
@@ -144,5 +151,18 @@ def check_runs(home: Home) -> None:
     assert CODES <= {code for _, code, *_ in runs} <= CODES | MAYBE
     ended = [(begun, end) for _, _, begun, end, _ in runs if end]  # a killed one ended unseen
     assert all(end <= begun for (_, end), (begun, _) in pairwise(ended))
-    assert {json.loads(run[4])["cadence"] for run in runs} == {"hourly"}
+    details = [json.loads(run[4]) for run in runs]
+    assert {of["cadence"] for of in details} == {"hourly"}
+    builds = [
+        of
+        for (status, *_), of in zip(runs, details, strict=True)
+        if "nodes" in of and status == "succeeded"
+    ]
+    whole = min(of["nodes"] for of in builds if "touched" not in of)
+    parts = [of for of in builds if "touched" in of]
+    assert any("attempts" in of["touched"] for of in parts)
+    assert all(of["nodes"] < whole for of in parts)
+    quiet = [of["nodes"] for of in parts if "attempts" not in of["touched"]]
+    assert quiet
+    assert max(quiet) < whole / 3
     assert list((home.path / "runs").iterdir()) == []
