@@ -1,68 +1,46 @@
 """The marts of decisions against DuckDB by hand: a first build, then late truth and new decisions.
 
-    python benchmarks/deciding.py [DECISIONS [NEW]]
-
-Lands DECISIONS decisions and what became of them, and times the first `assay refresh` of a home
-that builds little else. Then three times: lands NEW more, with outcomes that are up to a month
-late, and refreshes `daily` in a process that keeps dbt warm. Beside it stands
+Each round brings new decisions, and outcomes that are up to a month late. Beside it stands
 `decisions_by_hand.sql`: figures of the windows, models and cohorts, without privacy, as one would
 write them for DuckDB alone, over the bronze that was read.
 """
 
 from __future__ import annotations
 
-import os
-import statistics
-import sys
-import tempfile
-import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from string import Template
 
-from builds import by_hand, refreshed
+from builds import ROUNDS, Case, by_hand, measured
+from figures import Row
+from measuring import Bench
 
-from loaders.gold.dbt_run import new_process
-from loaders.gold.warm import WarmDbt
-from loaders.home import Home, connect, init_home, quote
+from loaders.home import Home, connect, quote
 from loaders.landing.batches import land_file
 
-ROUNDS, DAYS = 3, 60
+DAYS = 60
 TABLES = ["fraud_decisions", "fraud_outcomes"]
 MADE = Path(__file__).with_name("decisions.sql")
 BY_HAND = Path(__file__).with_name("decisions_by_hand.sql")
 
 
-def main(decisions: int = 2_000_000, new: int = 100_000) -> None:
-    """Measure, and print."""
-    os.environ["ASSAY_DOMAINS"] = "access,fraud"  # metrics want one domain that has some
-    with tempfile.TemporaryDirectory() as folder:
-        base = Path(folder)
-        print(f"making {decisions:,} decisions, and {ROUNDS} times {new:,}", flush=True)
-        _make(base, decisions, new)
-        home, _ = init_home(base / "home")
-        began = time.monotonic()
-        _land(home, base, "first")
-        print(f"landed in {time.monotonic() - began:.1f} s", flush=True)
-        os.environ["DBT_TARGET_PATH"] = str(base / "target")
-        os.environ["DBT_LOG_FILE_MAX_BYTES"] = "0"  # one log, however long
-        os.environ["DBT_LOG_PATH"] = str(base / "log")
-        warm = WarmDbt(home)
-        first = refreshed(home, None, new_process, base / "log-first")
-        print(f"first refresh: {first}", flush=True)
-        plain = by_hand(BY_HAND, home, TABLES)
-        print(f"DuckDB by hand: {plain:.1f} s", flush=True)
-        rounds = []
-        for number in range(ROUNDS):
-            _land(home, base, f"new-{number}")
-            rounds.append(refreshed(home, "daily", warm, base / f"log-{number}"))
-            print(f"daily, {new:,} new: {rounds[-1]}", flush=True)
-    median = statistics.median(split.build for split in rounds)
-    print(
-        f"first build: {first.build / plain:.2f} of DuckDB by hand, its models' SQL "
-        f"{first.summed['models'] / plain:.2f}\n"
-        f"daily build: {median / first.build:.2f} of the first, {median / plain:.2f} of DuckDB by "
-        "hand, which computes all anew"
+def section(bench: Bench) -> Iterator[Row]:
+    """Rows of the builds of decisions."""
+    decisions = max(1_000, bench.events // 5)
+    yield from measured(
+        bench,
+        Case(
+            name="decisions",
+            events=decisions,
+            new=max(100, decisions // 20),
+            cadence="daily",
+            domains="access,fraud",  # metrics want one domain that has some
+            make=_make,
+            land=_land,
+            by_hand=lambda home: by_hand(BY_HAND, home, TABLES),
+            hand="DuckDB by hand, without privacy",
+        ),
     )
 
 
@@ -90,7 +68,3 @@ def _make(base: Path, decisions: int, new: int) -> None:
 def _land(home: Home, base: Path, part: str) -> None:
     for table in TABLES:
         land_file(home, table, base / f"{table}-{part}")
-
-
-if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))

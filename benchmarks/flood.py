@@ -23,7 +23,8 @@ from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from running import Connection, Running, body, events_in, most, percentile, shown
+from figures import percentile
+from running import Connection, Running, body, events_in, most, shown
 
 from loaders.home import init_home
 

@@ -1,66 +1,119 @@
-"""Landing against plain DuckDB: the same file, read and written as Parquet, in the same run.
-
-    python benchmarks/landing.py [ROWS [RUNS]]
+"""Landing a file, beside plain DuckDB and dlt on the same file, and as the file grows.
 
 The plain side is what a user would write by hand: COPY (select ... from read_json(...)) TO parquet,
-without validation, dead letters, ledger, hashes or fsync. Prints the median of several runs of each
-in turn, their ratio, and the peak memory of landing in a process of its own. Beyond a million rows
-the file repeats itself: landing does not look for duplicates, silver does.
+without validation, dead letters, ledger, hashes or fsync. The file repeats itself: landing does not
+look for duplicates, silver does.
 """
 
 from __future__ import annotations
 
 import itertools
+import json
 import shutil
 import statistics
-import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
+import peers
+from figures import Row, Spread, at_least, at_most, exponent, number, ratios
+from measuring import ASSAY, Bench, command, seconds
 
 from loaders.contracts import contract_of
-from loaders.demo import write_demo
+from loaders.demo import MIN_EVENTS, write_demo
 from loaders.home import init_home, quote
 from loaders.landing.batches import land_file
 
-A_MILLION = 1_000_000
+RUNS = 3
+MOST_MADE = 100_000
+MOST_DICTS = 100_000  # that dlt lands from dicts, which take it long
 
 
-def main(rows: int = 1_000_000, runs: int = 5) -> None:
-    """Measure, and print one line per side."""
-    with tempfile.TemporaryDirectory() as folder:
-        base = Path(folder)
-        print(f"making {rows:,} rows", flush=True)
-        file = _rows(base, rows)
-        print(f"{rows:,} rows, {file.stat().st_size / 1e6:.0f} MB of JSON lines", flush=True)
-        plain, landed = [], []
-        for run in range(runs):
-            plain.append(_seconds(lambda run=run: _plain(file, base / f"plain{run}.parquet")))
-            home, _ = init_home(base / f"home{run}")
-            landed.append(_seconds(lambda home=home: land_file(home, "attempts", file)))
-            shutil.rmtree(home.path)
-            print(f"run {run + 1}: plain {plain[-1]:.2f} s, landing {landed[-1]:.2f} s", flush=True)
-        home, _ = init_home(base / "home")
-        peak = _peak_memory(["land", "attempts", str(file), "--home", str(home.path)])
-    for name, seconds in (("plain DuckDB", plain), ("assay land", landed)):
-        median = statistics.median(seconds)
-        spread = f"{min(seconds):.2f} to {max(seconds):.2f}"
-        print(f"{name:<14}{median:>8.2f} s ({spread}){rows / median:>12,.0f} rows/s")
-    ratio = statistics.median(plain) / statistics.median(landed)
-    print(f"throughput of landing: {ratio:.2f} of plain DuckDB; peak memory {peak:.0f} MiB")
+def section(bench: Bench) -> Iterator[Row]:
+    """Rows of landing."""
+    base = bench.folder / "landing"
+    base.mkdir()
+    rows = bench.events
+    file = _rows(base, rows)
+    bench.say(f"{rows:,} rows, {file.stat().st_size / 1e6:.0f} MB of JSON lines")
+    plain, landed = [], []
+    for run in range(RUNS):
+        plain.append(seconds(lambda run=run: _plain(file, base / f"plain{run}.parquet")))
+        landed.append(_landed(base, file))
+        bench.say(f"plain {plain[-1]:.2f} s, landing {landed[-1]:.2f} s")
+    rate = rows / statistics.median(landed)
+    yield Row(
+        f"{rows:,} JSON lines",
+        f"{number(rate)} rows/s",
+        ratios(plain, landed),
+        to="rate of bare DuckDB, `read_json` to Parquet",
+        goal=at_least(0.8),
+    )
+    yield from _beside_dlt(bench, file, landed)
+    yield _grown(base, file, rows, statistics.median(landed))
+    home, _ = init_home(base / "peak")
+    _, peak = command(ASSAY, "land", "attempts", file, "--home", home.path)
+    yield Row(f"memory of `assay land`, {rows:,} rows", "peak", Spread.of(peak), "MiB")
+    shutil.rmtree(base)
+
+
+def _beside_dlt(bench: Bench, file: Path, landed: list[float]) -> Iterator[Row]:
+    """The best setting of dlt for JSON, and its Arrow path, into DuckDB."""
+    rates = [bench.events / took for took in landed]
+    columns = {c.name: c.duckdb_type for c in contract_of("attempts").sent_columns}
+    for kind, name, rows, goal in (
+        ("dicts", "dicts, Parquet as loader format", min(bench.events, MOST_DICTS), 20),
+        ("arrow", "Arrow batches", bench.events, 2),
+    ):
+        what = f"the same, beside dlt: {name}"
+        said = peers.ask(bench, "dlt_landing.py", kind, file, rows, RUNS, json.dumps(columns))
+        if isinstance(said, str):
+            yield Row(what, said)
+            continue
+        theirs = [rows / took for took in said["seconds"]]
+        yield Row(
+            what,
+            f"dlt {number(statistics.median(theirs))} rows/s, of {rows:,} rows",
+            ratios(rates, theirs),
+            to=f"rate of dlt into DuckDB, {name}",
+            goal=at_least(goal),
+        )
+
+
+def _grown(base: Path, file: Path, rows: int, whole: float) -> Row:
+    sizes = [max(1, rows // 100), max(1, rows // 10), rows]
+    costs = []
+    for size in sizes[:2]:
+        part = base / f"part-{size}.jsonl"
+        with file.open("rb") as lines, part.open("wb") as some:
+            some.writelines(itertools.islice(lines, size))
+        costs.append(statistics.median(_landed(base, part) for _ in range(RUNS)))
+    costs.append(whole)
+    told = ", ".join(f"{number(cost)} s" for cost in costs)
+    return Row(
+        "landing as the file grows, 1 : 10 : 100",
+        told,
+        Spread.of(exponent(list(map(float, sizes)), costs)),
+        "exponent",
+        goal=at_most(1.1),
+    )
+
+
+def _landed(base: Path, file: Path) -> float:
+    home, _ = init_home(base / "home")
+    took = seconds(lambda: land_file(home, "attempts", file))
+    shutil.rmtree(home.path)
+    return took
 
 
 def _rows(base: Path, rows: int) -> Path:
     """A file of demo attempts as JSON lines."""
     # The first file of a demo holds a little less than three fifths of its events.
-    write_demo(base / "demo", min(rows, A_MILLION) * 7 // 4, 7, datetime(2026, 6, 1, tzinfo=UTC))
+    made = max(MIN_EVENTS, min(rows, MOST_MADE) * 7 // 4)
+    write_demo(base / "demo", made, 7, datetime(2026, 6, 1, tzinfo=UTC))
     with (base / "demo" / "attempts-01.jsonl").open("rb") as lines:
-        part = list(itertools.islice(lines, min(rows, A_MILLION)))
+        part = list(itertools.islice(lines, min(rows, MOST_MADE)))
     path = base / "rows.jsonl"
     with path.open("wb") as file:
         for first in range(0, rows, len(part)):
@@ -76,26 +129,3 @@ def _plain(file: Path, target: Path) -> None:
             f"format = 'newline_delimited', columns = {columns})) "
             f"to {quote(str(target))} (format parquet, compression zstd)"
         )
-
-
-def _peak_memory(arguments: list[str]) -> float:
-    """Peak of one run of the command, in MiB.
-
-    It is measured by a process that is small itself: a child begins with the peak of its parent.
-    """
-    measure = (
-        "import resource, subprocess, sys; subprocess.run(sys.argv[1:], capture_output=True); "
-        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
-    )
-    command = [sys.executable, "-c", measure, Path(sys.executable).with_name("assay"), *arguments]
-    return int(subprocess.run(command, check=True, capture_output=True).stdout) / 1024
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    begun = time.monotonic()
-    work()
-    return time.monotonic() - begun
-
-
-if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))

@@ -7,20 +7,19 @@ import json
 import os
 import re
 import socket
-import statistics
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pyarrow.parquet as pq
+from figures import percentile
+from measuring import ASSAY
 
 from loaders.collector.tokens import Token, add_token
 from loaders.home import Home
 
-ASSAY = Path(sys.executable).with_name("assay")
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -175,10 +174,6 @@ def events_in(home: Home) -> int:
     """How many events bronze has."""
     files = (home.bronze / "attempts").glob("ingest_date=*/*.parquet")
     return sum(pq.ParquetFile(file).metadata.num_rows for file in files)
-
-
-def percentile(seconds: list[float], share: int) -> float:
-    return statistics.quantiles(seconds, n=100)[share - 1]
 
 
 def shown(seconds: list[float]) -> str:
