@@ -6,6 +6,7 @@ cost, outcomes of one moment that contradict each other, and outcomes of nothing
 
 from __future__ import annotations
 
+import json
 import random
 from typing import Any
 
@@ -122,3 +123,46 @@ def experiments(rng: random.Random) -> list[dict[str, Any]]:
         fees | {"trafficSplit": rng.choice(splits), "updatedAt": f"2026-05-0{day}T10:00:00Z"}
         for day in (2, 3)
     ] + [fees | {"id": "empty", "status": "draft"}, fees | {"id": "nobody", "variants": None}]
+
+
+def replays(rng: random.Random) -> list[dict[str, Any]]:
+    """Versions of replays: rules on numbers and texts, and each way to be wrong."""
+    window = {"start": "2026-01-01", "end": "2027-01-01T00:00:00+02:00"}
+    base = {"name": "R", "status": "running", "timeWindow": window}
+    rules = [
+        {"id": "R-1", "action": "Decline", "any": [{"feature": "amount", "operator": ">="}]},
+        {
+            "id": "mode",
+            "action": "review",
+            "all": [
+                {"feature": "Amount", "operator": rng.choice(["<", ">=", "!="]), "value": 12.5},
+                {"feature": "device", "operator": "!=", "value": " İ ß"},
+            ],
+        },
+        {
+            "id": "none",
+            "action": "approve",
+            "any": [
+                {"feature": "amount", "operator": "missing"},
+                {"feature": "amount", "operator": "=", "value": "7"},
+            ],
+        },
+    ]
+    cutoffs = {"decline": 0.7, "review": "0.4"}
+    sent: dict[str, dict[str, Any]] = {
+        "cutoffs": {"thresholds": cutoffs, "score": {"scale": rng.choice([0.5, 1.5])}},
+        "rules": {"rules": rules[1:], "ruleVersion": "r1"},
+        "all": {"thresholds": cutoffs, "rules": rules[1:], "score": {"offset": 0.25}},
+        "no-value": {"rules": rules},
+        "no-list": {"rules": {"id": "r"}},
+        "crossed": {"thresholds": {"decline": 0.1, "review": 0.2}},
+        "unknown": {"threshold": 1},
+        "version": {"rules": rules[1:], "modelVersion": "no version at all"},
+        "empty": {},
+    }
+    rows = [base | {"id": name, "overrides": overrides} for name, overrides in sent.items()]
+    return [
+        *rows,
+        rows[0] | {"timeWindow": {"start": "soon"}, "id": "timeless"},
+        rows[0] | {"overrides": json.dumps(sent["all"]), "updatedAt": "2026-05-01T00:00:00Z"},
+    ]

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from claims import claim_event, requests
-from decisions import attribution, decision, experiments, outcome
+from decisions import attribution, decision, experiments, outcome, replays
 from evening import evening
 
 SUNDAY = datetime(2026, 5, 3, tzinfo=UTC)
@@ -182,6 +182,10 @@ def write_batches(folder: Path, seed: int, rows: int) -> dict[str, list[Path]]:
     ]
     files["experiments"] = [
         _written(folder / f"experiments-{n}.jsonl", experiments(rng) + [{}] * (REFUSED - 1))
+        for n in range(2)
+    ]
+    files["replay_scenarios"] = [
+        _written(folder / f"replay_scenarios-{n}.jsonl", replays(rng) + [{}] * (REFUSED - 1))
         for n in range(2)
     ]
     files["fx_rates"] = [_written(folder / f"fx_rates-{n}.jsonl", _rates(rng)) for n in range(2)]

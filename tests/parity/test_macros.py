@@ -107,6 +107,10 @@ CASES: list[tuple[str, Any]] = [
     (f"utc_hour({in_silver('2026-05-03 23:30:00-11:30')})", LAST),
     (f"hour_after({in_silver('2026-05-04 10:00:00+00')})", LAST),
     (f"utc_timestamp({zoned('2026-05-04 13:00:00+02:00')})", LAST),
+    ("utc_moment(\"'2026-05-04T13:00:00+02:00'\")", LAST),
+    ("utc_moment(\"'2026-05-04T11:00:00Z'\")", LAST),
+    ("utc_moment(\"'2026-05-04T11:00:00'\")", LAST),
+    ("utc_moment(\"'soon'\")", None),
     (
         f"milliseconds_between({in_silver('2026-05-04 10:59:59.0005+00')}, {in_silver(str(LAST))})",
         999,

@@ -22,11 +22,13 @@ from conftest import LONG_ALONE, MODELS_ONLY, PROJECT, run_dbt
 from domains import LONG, left_out, of_domain
 from inputs import REFUSED, SUNDAY, write_batches
 from official import client_of
+from pruning import forgets, reads
 from sameness import differences, summary
 from standin import StandIn
 
 from loaders import audit, bronze
 from loaders.audit import Facts, Said
+from loaders.contracts import load_contracts
 from loaders.home import Home, init_home
 from loaders.landing.batches import land_file
 
@@ -37,6 +39,7 @@ ROWS = 1000 if LONG else 280
 SEEDS = 3 if LONG else 1
 # A release tells nothing of so few claims, and an hour of calls seldom stands alone.
 MAY_BE_EMPTY = {"gold.public_claim_report", "gold.api_usage_hourly"}
+EVENTS = {contract.table for contract in load_contracts().values() if contract.silver}
 # What these hold is what the last run did.
 OF_A_RUN = {"arrivals", "reply_errors", "batches_to_count"}
 
@@ -141,6 +144,21 @@ def test_the_engines_agree(pair: Pair, tell: Callable[[str], None]) -> None:
         tell(f"seed {pair.seed}, batch {batch}{but}: {summary(compared)} compared, 0 differing")
     empty = {table for table, rows in compared.items() if table.startswith("gold") and not rows}
     assert empty <= MAY_BE_EMPTY, "nothing was compared in these"
+
+
+def test_an_increment_lets_partitions_be_skipped(pair: Pair, tmp_path: Path) -> None:
+    """It names its days as constants, where it renews days and where it reads bronze."""
+    target = pair.big.path / "target"
+    for told, least in ((forgets(target), 5), (reads(target, EVENTS), 3)):
+        assert len(told) >= least
+        assert [model for model, is_constant in told.items() if not is_constant] == []
+    asked = tmp_path / "target"  # as if a subquery had said which days
+    shutil.copytree(target, asked, ignore=shutil.ignore_patterns("compiled"))
+    for path in (*(asked / "run").rglob("*.sql"), asked / "run_results.json"):
+        text = path.read_text(encoding="utf-8")
+        path.write_text(text.replace("date '", "select date '"), encoding="utf-8")
+    for told in (forgets(asked), reads(asked, EVENTS)):
+        assert not all(told.values())
 
 
 @LONG_ALONE  # test_standin_dbt.py tries them on a project of its own

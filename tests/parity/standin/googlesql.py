@@ -10,7 +10,6 @@ from __future__ import annotations
 import ctypes
 import itertools
 import re
-import tempfile
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
@@ -34,6 +33,8 @@ from zetasql.wasi._pb2.zetasql.public import options_pb2 as public
 from zetasql.wasi._pb2.zetasql.public.type_pb2 import TypeProto
 from zetasql.wasi._pb2.zetasql.public.value_pb2 import ValueProto
 from zetasql.wasi._pb2.zetasql.resolved_ast.resolved_ast_pb2 import AnyResolvedStatementProto
+
+from loaders.leases import leased
 
 _Response = TypeVar("_Response", bound=Message)
 
@@ -347,16 +348,17 @@ def engine() -> GoogleSql:
 def _compiled_module(engine: Engine, folder: Path) -> Module:
     """The engine's machine code, compiled once per version and kept on disk.
 
-    Compiling takes half a minute, reading the result a tenth of a second. Processes that compile
-    at the same time each write a file of their own; the last rename wins.
+    Compiling takes half a minute, reading the result a tenth of a second. Of processes that begin
+    at the same time one compiles, and the others wait for it.
     """
     source = Path(get_wasm_path())
     file = folder / f"{source.stat().st_size}-wasmtime-{version('wasmtime')}.cwasm"
-    if file.exists():
-        return Module.deserialize_file(engine, str(file))
-    module = Module.from_file(engine, str(source))
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=folder, delete=False) as partial:
-        partial.write(module.serialize())
-    Path(partial.name).replace(file)
+    with leased(folder):
+        if file.exists():
+            return Module.deserialize_file(engine, str(file))
+        module = Module.from_file(engine, str(source))
+        folder.mkdir(parents=True, exist_ok=True)
+        partial = file.with_suffix(".partial")
+        partial.write_bytes(module.serialize())
+        partial.replace(file)
     return module
