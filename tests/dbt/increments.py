@@ -1,42 +1,38 @@
-"""Build a home batch by batch in one warm dbt process: what tests of increments run.
+"""Homes that get the bronze of another one batch by batch: what tests of increments build."""
 
-    python increments.py SOURCE_HOME TARGET_HOME SEED [TABLE SELECTION ...]
-
-Copies the bronze batches of SOURCE_HOME into TARGET_HOME in an order shuffled by SEED, and builds
-after each. The batches keep their times, so most become visible behind later ones. After every
-other build, what is there is merged. The batches are of TABLE, attempts where none is named, and of
-the tables beside it; built is the SELECTION, else all.
-"""
+from __future__ import annotations
 
 import random
 import shutil
-import sys
 from pathlib import Path
 
-from dbt.cli.main import dbtRunner
+from conftest import run_dbt
 
 from loaders.compaction.compact import compact
 from loaders.home import Home
 
 
-def main(source: Path, target: Path, seed: int, table: str = "attempts", *selection: str) -> None:
-    """Copy and build, batch by batch. Raises SystemExit when a build fails."""
-    batches = batches_of(source, table)
+def build_shuffled(
+    source: Home, target: Home, seed: int, table: str = "attempts", *selection: str
+) -> int:
+    """Copy the batches of a table in an order shuffled by a seed, and build after each.
+
+    With a batch comes what lies beside it in other tables. The batches keep their times, so most
+    become visible behind later ones. After every other build, what is there is merged. Built is the
+    selection, else all. Returns how many files there are fewer after merging.
+    """
+    batches = batches_of(source.path, table)
     random.Random(seed).shuffle(batches)
-    dbt = dbtRunner()
-    seeded = dbt.invoke(["--quiet", "seed"])
+    run_dbt(target, "seed")
     merged = 0
     for number, batch in enumerate(batches):
-        arrive(source, target, batch)
-        run = dbt.invoke(["--quiet", "run", *(("--select", *selection) if selection else ())])
-        if not (seeded.success and run.success):
-            raise SystemExit(f"build failed after {batch}")
+        arrive(source.path, target.path, batch)
+        run_dbt(target, "run", *(("--select", *selection) if selection else ()))
         if number % 2:
-            (result,) = compact(Home(target), [table], older_than=0, wait=0)
-            if result.is_postponed or result.problem:
-                raise SystemExit(f"not merged after {batch}: {result}")
+            (result,) = compact(target, [table], older_than=0, wait=0)
+            assert not (result.is_postponed or result.problem), f"not merged after {batch}"
             merged += result.files_before - result.files_after
-    print(f"{len(batches)} increments, {merged} files fewer")
+    return merged
 
 
 def batches_of(home: Path, *tables: str) -> list[str]:
@@ -55,7 +51,3 @@ def arrive(source: Path, target: Path, batch: str) -> None:
         aside = target / "arriving"
         shutil.copy(file, aside)
         aside.rename(place)
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), *sys.argv[4:])

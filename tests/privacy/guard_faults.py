@@ -401,6 +401,28 @@ FAULTS = {
         "experiment_guardrails",
         "update gold.experiment_guardrails set variant_id = 'nobody' where rowid = 0",
     ),
+    "a replay of one decision more": Fault(
+        "k_anonymous",
+        "replay_results",
+        "update gold.replay_results set decisions = decisions + 1 where rowid = 0",
+    ),
+    "a change that is not told": Fault(
+        "k_anonymous",
+        "replay_decision_changes",
+        "delete from gold_restricted.replay_decision_changes where rowid = 0",
+    ),
+    "a transaction under its name in silver": Fault(
+        "own_domain",
+        "replay_decision_changes",
+        "update gold_restricted.replay_decision_changes set transaction_hash = "
+        "(select max(transaction_key) from silver.int_fraud__published_replays) where rowid = 1",
+    ),
+    "what came of a replay, told too finely": Fault(
+        "outcomes_pass",
+        "int_fraud__published_replays",
+        "update silver.int_fraud__published_replays set verdict_level = 9 where event_id = "
+        "(select min(event_id) from silver.int_fraud__published_replays where verdict_level > 0)",
+    ),
     "money that nobody accounts for": Fault(
         "assert_every_money_event_is_counted_or_quarantined",
         "",

@@ -24,7 +24,7 @@ from loaders.gold.publish import publish
 from loaders.home import Home, bronze_reader, init_home
 from loaders.landing.batches import land_file
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("artifacts")]
 
 TABLES = (
     *("attempts", "deposit_attempts", "platform_events", "claim_events"),

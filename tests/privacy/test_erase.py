@@ -34,7 +34,7 @@ from loaders.home import Home, Target, bronze_reader, mark_home
 from loaders.project import PROJECT
 from loaders.retention import retain as retention
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("artifacts")]
 
 LIVE = "v2:"
 NEXT_MONTH = (datetime.now(UTC).date().replace(day=1) + timedelta(days=40)).replace(day=1)

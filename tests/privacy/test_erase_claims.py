@@ -20,6 +20,8 @@ from loaders.gold.publish import publish
 from loaders.home import Home, init_home
 from loaders.landing.batches import land_file
 
+pytestmark = pytest.mark.usefixtures("artifacts")
+
 PEOPLE = 14
 PERSON = Subject.of("customer_id", ["jane-0003"])
 MARTS = {"claim_events": "claim_id_hash", "fraud_training_set": "example_id"}
@@ -87,7 +89,7 @@ def test_rows_of_the_claim_go_at_once(home: Home) -> None:
 def test_an_erasure_that_knows_no_claims_is_seen(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(silver, "claims_of", lambda *_: set())
+    monkeypatch.setattr(silver, "entities_of", lambda *_: set())
     before = claims_in(home)
     erasure.erase(home, PERSON)
     assert claims_in(home) == before

@@ -20,6 +20,8 @@ from guard_faults import CELL, FACT, FAULTS
 
 from loaders.home import Home
 
+pytestmark = pytest.mark.usefixtures("artifacts")
+
 # Faults that do not hide each other: all of a group are planted in one home.
 GROUPS = [list(FAULTS)[:11], list(FAULTS)[11:]]
 

@@ -83,6 +83,9 @@ EXPLAINED = {
         )
         for field in ("id", "variantId", "variant_id")
     },
+    "replay_decision_changes.transaction_hash: the pseudonym of fraud_decisions.transaction_id": (
+        "of its own domain"
+    ),
     "top_contributors.contributor: the pseudonym of platform_events.user_id": "of its own domain",
     "top_contributors.points_band: platform_events.payload.points, sensitive, no label": "a band",
     "top_contributors.period_start: platform_events.occurred_at, quasi_identifier, no label": MONTH,

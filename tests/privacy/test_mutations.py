@@ -11,7 +11,7 @@ from conftest import Demo
 from red_team.attacks import Finding, Scene
 from red_team.mutations import MUTATIONS, Mutation, built, table
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("artifacts")]
 
 Results = dict[str, tuple[Mutation, Finding, Finding]]
 

@@ -22,6 +22,8 @@ from loaders.gold.publish import publish
 from loaders.home import Home, bronze_reader
 from loaders.landing.batches import land_file
 
+pytestmark = pytest.mark.usefixtures("artifacts")
+
 DIRECT = {"email", "phone", "ip", "fp"}
 # What leads to one person in payloads of events.
 OF_PAYLOADS = {

@@ -15,7 +15,7 @@ from conftest import Demo
 from red_team import ATTACKS
 from red_team.attacks import NUMBERS, Attack, Finding, Scene, table
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("artifacts")]
 
 Results = dict[str, tuple[Attack, Finding | None, Finding | None]]
 

@@ -32,7 +32,7 @@ from loaders.landing.batches import land_file
 from loaders.status import read_status
 from loaders.vault.rotation import rotate
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("access_alone")]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("access_alone", "artifacts")]
 
 ASSAY = Path(sys.executable).with_name("assay")
 EVENTS = 6_000

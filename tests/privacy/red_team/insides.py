@@ -204,6 +204,19 @@ PARTS_OF_CLAIMS_AND_PAYMENTS = {
             "fired_with_others",
         )
     ],
+    "gold.replay_results": [
+        (part, "decisions")
+        for part in (
+            "decisions_changed",
+            *(f"{side}_true_positives" for side in ("original", "replay")),
+            *(f"{side}_false_positives" for side in ("original", "replay")),
+            *(
+                f"{swap}_{what}"
+                for swap in ("newly_held", "newly_approved")
+                for what in ("frauds", "honest", "unknown")
+            ),
+        )
+    ],
     "gold.feature_drift": [
         ("null_rate * decisions", "decisions"),
         ("range_violations", "decisions"),
