@@ -100,9 +100,10 @@ def minor_units(sent: str, exponent: int) -> str:
 def word(sent: str, spellings: dict[str, str]) -> str:
     """A word of a vocabulary, {spelling: value}, as the vocabulary spells it."""
     spelled = f"trim(regexp_replace(lower({sent}), '[^a-z0-9]+', '_', 'g'), '_')"
-    cases = " ".join(f"when {quote(s)} then {quote(value)}" for s, value in spellings.items())
+    pairs = ", ".join(f"{quote(s)}: {quote(value)}" for s, value in spellings.items())
     values = ", ".join(quote(value) for value in sorted(set(spellings.values())))
-    return f"case when {sent} in ({values}) then {sent} else case {spelled} {cases} end end"
+    # As a case of many arms, it would be spelled anew for each of them.
+    return f"case when {sent} in ({values}) then {sent} else map {{{pairs}}}[{spelled}] end"
 
 
 def holds_no_number(text: str) -> str:

@@ -22,12 +22,12 @@ def payload_hash(columns: tuple[Column, ...], mapping: Mapping) -> str:
     Only an escape in the document, or a mapping, can bring a separator into a value.
     """
     hashed = [column for column in columns if column.name not in _NOT_PAYLOAD]
-    plain = ", ".join(f"'{c.name}=' || {_canonical(c)}" for c in hashed)
-    escaped = ", ".join(f"'{c.name}=' || {_escaped(_canonical(c))}" for c in hashed)
+    members = ", ".join(f"'{c.name}=' || {_canonical(c)}" for c in hashed)
+    escaped = f"list_transform([{members}], lambda x: {_escaped('x')})"
     is_odd = any("\x1f" in value or "\x1b" in value for value in _values(mapping))
     return (
         f"sha256(case when {is_odd} or contains(doc, '\\u001') "
-        f"then concat_ws({_SEPARATOR}, {escaped}) else concat_ws({_SEPARATOR}, {plain}) end)"
+        f"then concat_ws({_SEPARATOR}, {escaped}) else concat_ws({_SEPARATOR}, {members}) end)"
     )
 
 
