@@ -19,6 +19,8 @@ from loaders.landing.validation import Rules, build_validation
 from loaders.redaction.blocks import Redaction
 
 _CHUNK_ROWS = 4096
+# So many rows of a large block show most of its shapes.
+_FIRST_LOOK = 1024
 _NO_ROWS = pa.table({"line_number": pa.array([], pa.int64()), "doc": pa.array([], pa.string())})
 
 
@@ -48,6 +50,7 @@ class Validator:
         self._connection.execute(
             "create temp table seen (fingerprint varchar primary key, ordinal bigint)"
         )
+        self._has_looked = False
         self._block = _Shown(_NO_ROWS)
         self._connection.register("block", self._block)
         self._rows = self._connection.sql(self._validation.rows)
@@ -83,13 +86,21 @@ class Validator:
 
     def _known(self, block: pa.Table) -> pa.Table:
         """The rows of a block once all of its shapes are known."""
+        if not self._has_looked and block.num_rows > _FIRST_LOOK:
+            self._learns_of(self._validated(block.slice(0, _FIRST_LOOK)))
+        self._has_looked = True
         while True:
             rows = self._validated(block)
-            news = {name: pc.unique(rows[name]).drop_null() for name in self._shapes}
-            if not any(map(len, news.values())):
+            if not self._learns_of(rows):
                 return rows
-            for name, texts in news.items():
+
+    def _learns_of(self, rows: pa.Table) -> bool:
+        """Learn the shapes that rows have and that were not known. Says whether there were any."""
+        news = {name: pc.unique(rows[name]).drop_null() for name in self._shapes}
+        for name, texts in news.items():
+            if len(texts):
                 self._shapes[name].learn(texts.to_pylist())
+        return any(map(len, news.values()))
 
     def _validated(self, block: pa.Table) -> pa.Table:
         # Small chunks, so that every core has some.
