@@ -38,6 +38,7 @@ from report import (
 
 DEFAULT_EVENTS = 200_000
 SMALLEST = 2_000
+EARLIER = 2  # runs that are shown beside
 PEERS = Path(__file__).parent.parent / ".cache" / "peers" / "bin" / "python"
 BYTES = "bytes on BigQuery"
 # The title of each section of the table, and the file whose function `section` it is.
@@ -79,9 +80,9 @@ def main(wanted: list[str]) -> int:
                 rows += rows_of(title, list(_shown(measured(name, bench))))
     print(f"{time.monotonic() - begun:,.0f} s in all")
     if not wanted:
-        before, run = newest(), Run(facts, rows)
+        earlier, run = newest(EARLIER), Run(facts, rows)
         print(f"kept in {keep(run).name}")
-        between_markers(PAGE, "figures", table(run, before))
+        between_markers(PAGE, "figures", table(run, earlier))
         between_markers(SCALE, "bytes", scanned(run, BYTES))
     return int(any(row["has_failed"] for row in rows))
 

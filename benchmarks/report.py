@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -63,29 +64,23 @@ def keep(run: Run, folder: Path = RESULTS) -> Path:
     return path
 
 
-def newest(folder: Path = RESULTS) -> Run | None:
-    """The run that was kept last."""
-    files = sorted(folder.glob("*.json"), key=_order)
-    if not files:
-        return None
-    kept = json.loads(files[-1].read_text(encoding="utf-8"))
-    return Run(kept["facts"], kept["rows"])
+def newest(most: int, folder: Path = RESULTS) -> list[Run]:
+    """The runs that were kept last, the newest first."""
+    files = sorted(folder.glob("*.json"), key=_order, reverse=True)[:most]
+    kept = [json.loads(file.read_text(encoding="utf-8")) for file in files]
+    return [Run(run["facts"], run["rows"]) for run in kept]
 
 
-def table(run: Run, before: Run | None) -> str:
-    """The table of a run, with the figures of the one before beside it."""
-    known = {_key(row): row for row in before.rows} if before else {}
-    lines = [
-        _told(run.facts),
-        "",
-        f"| what | measured | figure | beside | goal | met | {before.name if before else ''} |",
-        "|---|---|---|---|---|---|---|",
-    ]
+def table(run: Run, earlier: Sequence[Run]) -> str:
+    """The table of a run, with the figures of earlier ones beside it."""
+    known = [{_key(row): row for row in before.rows} for before in earlier]
+    names = ["what", "measured", "figure", "beside", "goal", "met", *(r.name for r in earlier)]
+    lines = [_told(run.facts), "", f"| {' | '.join(names)} |", "|---" * len(names) + "|"]
     section = ""
     for row in run.rows:
         if row["section"] != section:
             section = row["section"]
-            lines.append(f"| **{section}** | | | | | | |")
+            lines.append(f"| **{section}** |{' |' * (len(names) - 1)}")
         met = {True: "yes", False: "**no**", None: ""}[row["is_met"]]
         cells = [
             row["what"],
@@ -94,7 +89,7 @@ def table(run: Run, before: Run | None) -> str:
             row["to"],
             row["goal"],
             met,
-            _figure(known[_key(row)]) if _key(row) in known else "",
+            *(_figure(rows[_key(row)]) if _key(row) in rows else "" for rows in known),
         ]
         lines.append(f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |")
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""What a run leaves: a file beside the others, and one table with the run before in it."""
+"""What a run leaves: a file beside the others, and one table with earlier runs in it."""
 
 from __future__ import annotations
 
@@ -29,24 +29,27 @@ def a_run(*figures: float, events: int = 5_000, failed: bool = False) -> Run:
     return Run(FACTS | {"events": events}, [*rows_of("landing", rows), *rows_of("freshness", last)])
 
 
-def test_the_table_has_the_run_before_beside_it():
+def test_the_table_has_earlier_runs_beside_it():
     """A row is known by its words without their numbers: sizes differ between runs."""
-    lines = table(a_run(0.9, 0.7, 1.1), a_run(0.5, events=100)).splitlines()
-    assert lines[2].endswith("| met | 2026-03-01, 100 events |")
-    assert "| 5,000 lines | 7 rows/s | 0.9 (0.7 to 1.1) | plain | ≥ 0.8 | yes | 0.5 |" in lines
-    assert "| memory | peak / most | 12 MiB |  |  |  | 12 MiB |" in lines
+    earlier = [a_run(0.5, events=100), a_run(0.4)]
+    lines = table(a_run(0.9, 0.7, 1.1), earlier).splitlines()
+    assert lines[2].endswith("| met | 2026-03-01, 100 events | 2026-03-01, 5,000 events |")
+    figures = "0.9 (0.7 to 1.1) | plain | ≥ 0.8 | yes | 0.5 | 0.4"
+    assert f"| 5,000 lines | 7 rows/s | {figures} |" in lines
+    assert "| memory | peak / most | 12 MiB |  |  |  | 12 MiB | 12 MiB |" in lines
+    assert {line.count("|") for line in lines[2:]} == {9}
 
 
 def test_a_goal_that_is_missed_is_seen():
     """And what failed has no figure."""
-    text = table(a_run(0.79), None)
-    assert "| 0.79 | plain | ≥ 0.8 | **no** |  |" in text
-    assert "| late | failed: no more |  |  | ≤ 1 |  |  |" in text
+    text = table(a_run(0.79), [])
+    assert "| 0.79 | plain | ≥ 0.8 | **no** |" in text
+    assert "| late | failed: no more |  |  | ≤ 1 |  |" in text
 
 
 def test_the_table_tells_of_the_machine():
     """Cores, memory, load and versions."""
-    told = table(a_run(1), None).splitlines()[0]
+    told = table(a_run(1), []).splitlines()[0]
     for fact in ("2 cores", "16 GiB", "load average 0.1", "duckdb 2.0.0", "BENCH_EVENTS=5000"):
         assert fact in told
 
@@ -59,12 +62,12 @@ def test_one_section_alone():
     assert "| late |" not in text
 
 
-def test_runs_are_numbered_by_day_and_the_newest_is_found(tmp_path: Path):
+def test_runs_are_numbered_by_day_and_the_newest_are_found(tmp_path: Path):
     """The tenth of a day comes after the ninth, and what is read is what was kept."""
-    assert newest(tmp_path) is None
+    assert newest(1, tmp_path) == []
     for n in range(1, 11):
         assert keep(a_run(n), tmp_path).name == f"2026-03-01-{n}.json"
-    assert newest(tmp_path) == a_run(10)
+    assert newest(2, tmp_path) == [a_run(10), a_run(9)]
 
 
 def test_a_page_keeps_what_is_around_the_table(tmp_path: Path):
